@@ -1,0 +1,190 @@
+/* mightnt: reinforcement learning on a base policy under a KL budget that cannot be exceeded.
+ *
+ * The one public header. Conventions, everywhere:
+ *   A symbols (tokens, actions), T steps of an episode, B rows of a batch, V entries of a row, F features.
+ *   lp_ natural-log probabilities in double; _nats natural units. log 0 is -INFINITY. NaN in is an error.
+ *   The caller owns every output array; _new/_open pair with _free, and freeing NULL is fine.
+ *   Fallible functions return mn_status; where they take an mn_err, NULL is allowed.
+ *   No function prints, exits, or keeps mutable global state. */
+#ifndef MIGHTNT_H
+#define MIGHTNT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define MN_VERSION "0.1.0"
+
+#if defined(__GNUC__)
+#define MN_CHECKED __attribute__((warn_unused_result))
+#define MN_PRINTF(f, a) __attribute__((format(printf, f, a)))
+#else
+#define MN_CHECKED
+#define MN_PRINTF(f, a)
+#endif
+
+/* ---- status ------------------------------------------------------------------------------------------- */
+
+typedef enum mn_status {
+    MN_OK = 0,
+    MN_ERR_CHECK,       /* a check failed: exit status 1 */
+    MN_ERR_USAGE,       /* wrong use: 2 */
+    MN_ERR_INPUT,       /* bad input, position known where there is one: 3 */
+    MN_ERR_NUM,         /* NaN or a value out of its domain: 3 */
+    MN_ERR_IO,          /* a file or a process failed: 4 */
+    MN_ERR_MEMORY,      /* allocation failed: 4 */
+    MN_ERR_LIMIT,       /* a stated limit reached (positions, sequences, time): 4 */
+    MN_ERR_INTERRUPTED  /* stopped on request: 130 */
+} mn_status;
+
+/* What went wrong, where. file "" and line 0 where there is no position; column counts bytes from 1. */
+typedef struct mn_err {
+    mn_status code;
+    size_t line, column;
+    char file[256];
+    char message[768];
+} mn_err;
+
+/* Fills *err (when not NULL) and returns code, so that a caller can `return mn_fail(err, MN_ERR_INPUT, "...")`. */
+mn_status mn_fail(mn_err *err, mn_status code, const char *format, ...) MN_PRINTF(3, 4);
+/* The same with a position; file may be NULL, line and column 0. */
+mn_status mn_fail_at(mn_err *err, mn_status code, const char *file, size_t line, size_t column, const char *format, ...)
+    MN_PRINTF(6, 7);
+/* One line without a newline: "file:line:column: message". Truncates to size. */
+void mn_err_format(const mn_err *err, char *out, size_t size);
+/* The exit status for a code: 0 1 2 3 4 as listed above, 130 for MN_ERR_INTERRUPTED. */
+int mn_exit_status(mn_status code);
+
+/* ---- random streams ------------------------------------------------------------------------------------ */
+
+/* A counter-based stream (Philox4x32-10): key = seed, counter = (draw, purpose, episode). Splitting costs nothing and
+ * an extra draw in one stream changes no other. Plain data: copy it to save it. */
+typedef struct mn_rng {
+    uint64_t seed, episode;
+    uint32_t purpose, draw;
+} mn_rng;
+
+/* Stream of (seed, episode, purpose), at its beginning. Purposes are MN_STREAM_* in the library, or the caller's own. */
+mn_rng mn_rng_split(uint64_t seed, uint64_t episode, uint32_t purpose);
+double mn_rng_uniform(mn_rng *rng);                  /* [0,1), 53 bits */
+double mn_rng_normal(mn_rng *rng);                   /* standard normal, Box-Muller, two draws */
+uint64_t mn_rng_below(mn_rng *rng, uint64_t n);      /* uniform on 0..n-1 by rejection; n >= 1 */
+/* First i with cumulative exp(lp[0..i]) > u * sum exp(lp): never a symbol of probability 0. lp: [A], u in [0,1). */
+size_t mn_sample(const double *lp, size_t A, double u);
+
+/* ---- predictors ----------------------------------------------------------------------------------------- */
+
+/* A frozen model, shareable between threads; a worker, one thread's place on it (for a language model a context with
+ * its key-value cache); cheap sessions, one mutable timeline each, on one worker. */
+typedef struct mn_model mn_model;
+typedef struct mn_worker mn_worker;
+typedef struct mn_session mn_session;
+
+/* Explicit probabilities: a Markov chain of order D over A symbols with texts.
+ * lp: [S,A] with S = (A+1)^D rows; row index = sum_k c_k (A+1)^k, c_0 the most recent symbol + 1, 0 = before the start.
+ * Rows sum to 1 within 1e-9 (else MN_ERR_NUM naming the row), or to less: the rest is help. texts: [A], copied;
+ * a symbol ends a turn where its text has a newline. Features: one-hot of the row, F = S. All arrays copied. */
+MN_CHECKED mn_status mn_table_new(mn_model **out, size_t A, size_t D, const double *lp, const char *const *texts,
+                                  mn_err *err);
+/* The same from a JSON file: {"symbols": ["yes", "no", "\n"], "depth": 1, "rows": [[p, ...], ...]}. */
+MN_CHECKED mn_status mn_table_open(mn_model **out, const char *path, mn_err *err);
+
+typedef struct mn_lm_opts {
+    const char *path;      /* a GGUF file */
+    const char *weights;   /* "file" as it is, or converted once into cache: "bf16" (the default when NULL), "f16", "f32", "q8_0" */
+    const char *cache;     /* folder for converted weights; NULL: $MIGHTNT_CACHE, else $XDG_CACHE_HOME/mightnt, else ~/.cache/mightnt */
+    double temperature;    /* of the base itself: lp = log softmax(logits / temperature); 0 means 1 */
+} mn_lm_opts;
+MN_CHECKED mn_status mn_lm_open(mn_model **out, const mn_lm_opts *opts, mn_err *err);
+void mn_model_free(mn_model *model); /* after its workers */
+
+size_t mn_model_alphabet(const mn_model *model);              /* A */
+size_t mn_model_features(const mn_model *model);              /* F; 0: gives none */
+size_t mn_model_longest(const mn_model *model);               /* positions a session may hold */
+const char *mn_model_name(const mn_model *model);             /* "lm", "table" */
+const char *mn_model_weights(const mn_model *model);          /* file whose numbers are used, "" if none */
+/* SHA-256 of the file that was opened (and of the converted one), 64 hex digits; "" for a model made in memory. */
+const char *mn_model_sha256(const mn_model *model);
+const char *mn_model_weights_sha256(const mn_model *model);
+/* Bytes of symbol id as text (not necessarily whole UTF-8), NUL-terminated; *len may be NULL. Control symbols give "". */
+const char *mn_model_piece(const mn_model *model, int32_t id, size_t *len);
+bool mn_model_ends_generation(const mn_model *model, int32_t id);  /* an end-of-generation symbol */
+/* Symbols of a text. opening: the text opens a session, so the model's own start symbol goes first if it wants one;
+ * otherwise the text continues what is there, and no symbol or space is added. Special tokens written out in the text are text.
+ * *n is the number needed even when it exceeds cap (then nothing past cap is written, status MN_OK). */
+MN_CHECKED mn_status mn_model_tokenize(const mn_model *model, int32_t *ids, size_t cap, size_t *n, const char *text, size_t len,
+                                       bool opening, mn_err *err);
+/* Token embeddings as plain floats [A,E] (tied or input), E in *width; MN_ERR_INPUT where a model has none. */
+size_t mn_model_embedding_width(const mn_model *model);       /* E; 0: has none */
+MN_CHECKED mn_status mn_model_embeddings(const mn_model *model, float *out /* [A,E] */, mn_err *err);
+
+/* A worker for at most `sessions` sessions at once of at most `length` symbols each. One thread at a time.
+ * Limits are checked here (MN_ERR_LIMIT), never later by an abort. */
+MN_CHECKED mn_status mn_worker_new(mn_worker **out, mn_model *model, size_t sessions, size_t length, mn_err *err);
+void mn_worker_free(mn_worker *worker); /* frees its sessions too */
+
+MN_CHECKED mn_status mn_session_begin(mn_session **out, mn_worker *worker, mn_err *err);
+void mn_session_free(mn_session *session);
+size_t mn_session_length(const mn_session *session);
+/* Appends n symbols to the timeline. O(n) or deferred: a language model computes at the next advance. */
+MN_CHECKED mn_status mn_session_append(mn_session *session, const int32_t *ids, size_t n, mn_err *err);
+/* Appends and learns from them, where the predictor learns; else the same as append. */
+MN_CHECKED mn_status mn_session_learn(mn_session *session, const int32_t *ids, size_t n, mn_err *err);
+/* Shortens the timeline to length; length <= the present one. */
+MN_CHECKED mn_status mn_session_rewind(mn_session *session, size_t length, mn_err *err);
+/* A new session with the same timeline on the same worker. */
+MN_CHECKED mn_status mn_session_fork(mn_session **out, const mn_session *session, mn_err *err);
+
+/* Computes what is pending for n sessions of one worker together: for a language model one decode when each has one pending
+ * symbol; longer tails are prefilled first. Elsewhere a no-op. Results are read with predict and features until the
+ * next advance of the same worker. */
+MN_CHECKED mn_status mn_advance(mn_session *const *sessions, size_t n, mn_err *err);
+/* Natural-log probabilities of the next symbol, lp: [A]. Advances this session alone if it has to. May sum to less than 1:
+ * the rest is help. MN_ERR_NUM where the model gives NaN. */
+MN_CHECKED mn_status mn_session_predict(mn_session *session, double *lp, mn_err *err);
+/* Features of the present context, x: [F]. */
+MN_CHECKED mn_status mn_session_features(mn_session *session, float *x, mn_err *err);
+/* Members of a mixture-like predictor, likeliest first: *n of them, lp_weights [cap], lp [cap,A]; *n = 0 where there are none. */
+MN_CHECKED mn_status mn_session_members(mn_session *session, double *lp_weights, double *lp, size_t cap, size_t *n, mn_err *err);
+
+/* ---- regularisers --------------------------------------------------------------------------------------- */
+
+/* The tilted family pi_l ∝ base exp(l z), 0 <= l <= 1, and how l is chosen (docs/regularisers.md). */
+typedef enum mn_reg_kind {
+    MN_REG_BUDGET,   /* largest l with KL(pi_l || base) <= limit */
+    MN_REG_PENALTY,  /* l = 1; the KL is charged to the reward by the trainer */
+    MN_REG_TVD,      /* largest l with total variation(pi_l, base) <= limit */
+    MN_REG_CHI2,     /* largest l with chi-squared(pi_l || base) <= limit */
+    MN_REG_NONE      /* l = 1 */
+} mn_reg_kind;
+
+/* For each row: policy, l, KL in nats (always KL(pi_l || base), whatever the kind).
+ * lp_policy: [B,V], must not alias an input.
+ * lambda, nats: [B]. lp_base: [B,V], each row exp-sums to 1 within 1e-9 (the base is taken as base/sum; help is one more
+ * entry where it has mass). scores: [B,V], finite or -INFINITY (a mask). limit: [B], >= 0, INFINITY allowed; ignored (may be
+ * NULL) for penalty and none.
+ * budget: nats never exceeds limit, in exact arithmetic for the exact tilt at the returned double l, and as the returned double;
+ * the base to the bit (l = 0, policy = base, nats = 0) at limit 0, at scores all equal on the support, at one symbol of support.
+ * A -INFINITY score masks if the limit can afford it, else l = 0 (0 * -inf = 0).
+ * Errors, *err naming the row, outputs of earlier rows written: MN_ERR_NUM on NaN, +INFINITY scores, -INFINITY scores on the whole
+ * support, negative limit, base not summing to 1. No allocation. O(BV). Thread-safe. */
+MN_CHECKED mn_status mn_regularize(mn_reg_kind kind, double *lp_policy, double *lambda, double *nats, const double *lp_base,
+                                   const double *scores, const double *limit, size_t B, size_t V, mn_err *err);
+/* Gradients of a loss through mn_regularize. In: d_lp_policy [B,V] (entries of probability 0 are ignored) and d_nats [B] (NULL: 0),
+ * with the forward's inputs and outputs. Out: d_scores [B,V], d_limit [B] (NULL: not wanted). 0 < l < 1: implicit function theorem;
+ * at l = 1 lambda is constant; at l = 0 everything is 0. */
+MN_CHECKED mn_status mn_regularize_backward(mn_reg_kind kind, double *d_scores, double *d_limit, const double *d_lp_policy,
+                                            const double *d_nats, const double *lp_policy, const double *lambda,
+                                            const double *lp_base, const double *scores, const double *limit, size_t B, size_t V,
+                                            mn_err *err);
+/* KL(p||q) = sum p (lp - lq) in nats, [A] each, normalised; +INFINITY on lost support. MN_ERR_NUM on NaN. */
+MN_CHECKED mn_status mn_kl_nats(double *out, const double *lp, const double *lq, size_t A);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
