@@ -1,0 +1,21 @@
+/* Whole files: read, replaced at once, hashed; the cache folder. */
+#ifndef MN_FILE_H
+#define MN_FILE_H
+
+#include "base/buf.h"
+
+/* Appends the file's bytes to buf; pipes too. MN_ERR_IO, MN_ERR_MEMORY. */
+MN_CHECKED mn_status mn_file_read(mn_buf *buf, const char *path, mn_err *err);
+/* Replaces path by len bytes so that whoever looks, also after a crash, finds the old file or the new one whole: written to
+ * PATH.tmp, fsynced, renamed, the folder fsynced. On failure PATH.tmp is removed and path is as it was. One writer a path at a
+ * time; what a kill leaves in PATH.tmp is overwritten by the next write. MN_ERR_IO. */
+MN_CHECKED mn_status mn_file_write_atomic(const char *path, const void *data, size_t len, mn_err *err);
+/* Something of that name exists and can be seen. */
+bool mn_file_exists(const char *path);
+/* SHA-256 of the file's bytes in 64 hex digits. MN_ERR_IO. */
+MN_CHECKED mn_status mn_file_sha256(char hex[65], const char *path, mn_err *err);
+/* Writes to out the path of a file in the cache folder: $MIGHTNT_CACHE, else $XDG_CACHE_HOME/mightnt, else ~/.cache/mightnt;
+ * relative "" gives the folder. Nothing is created. MN_ERR_IO where there is no such folder or the path exceeds size. */
+MN_CHECKED mn_status mn_cache_path(char *out, size_t size, const char *relative, mn_err *err);
+
+#endif
