@@ -20,6 +20,10 @@ extern "C" {
 #define MN_VERSION "0.1.0"
 
 #if defined(__GNUC__)
+#pragma GCC visibility push(default) /* the library is built with all else hidden */
+#endif
+
+#if defined(__GNUC__)
 #define MN_CHECKED __attribute__((warn_unused_result))
 #define MN_PRINTF(f, a) __attribute__((format(printf, f, a)))
 #else
@@ -58,6 +62,15 @@ mn_status mn_fail_at(mn_err *err, mn_status code, const char *file, size_t line,
 void mn_err_format(const mn_err *err, char *out, size_t size);
 /* The exit status for a code: 0 1 2 3 4 as listed above, 130 for MN_ERR_INTERRUPTED. */
 int mn_exit_status(mn_status code);
+
+/* ---- words and numbers of a command line or a file ------------------------------------------------------- */
+
+/* The whole of text as a number, decimal only, whatever the locale. num also takes inf, +inf, -inf and with a dot before (.inf).
+ * MN_ERR_INPUT: not one (NaN, hexadecimal, spaces, rest behind it); MN_ERR_NUM: too large or too small for the type. */
+MN_CHECKED mn_status mn_text_int(int64_t *out, const char *text);
+MN_CHECKED mn_status mn_text_num(double *out, const char *text);
+/* Which of names[n] was probably meant by text: the least edits (Levenshtein), at most a third of the length; NULL if none. */
+const char *mn_text_nearest(const char *text, const char *const *names, size_t n);
 
 /* ---- random streams ------------------------------------------------------------------------------------ */
 
@@ -183,6 +196,10 @@ MN_CHECKED mn_status mn_regularize_backward(mn_reg_kind kind, double *d_scores, 
                                             mn_err *err);
 /* KL(p||q) = sum p (lp - lq) in nats, [A] each, normalised; +INFINITY on lost support. MN_ERR_NUM on NaN. */
 MN_CHECKED mn_status mn_kl_nats(double *out, const double *lp, const double *lq, size_t A);
+
+#if defined(__GNUC__)
+#pragma GCC visibility pop
+#endif
 
 #ifdef __cplusplus
 }
