@@ -197,6 +197,61 @@ MN_CHECKED mn_status mn_regularize_backward(mn_reg_kind kind, double *d_scores, 
 /* KL(p||q) = sum p (lp - lq) in nats, [A] each, normalised; +INFINITY on lost support. MN_ERR_NUM on NaN. */
 MN_CHECKED mn_status mn_kl_nats(double *out, const double *lp, const double *lq, size_t A);
 
+/* ---- runs ------------------------------------------------------------------------------------------------- */
+
+/* What is told while a run goes on. */
+typedef struct mn_progress {
+    size_t step, steps;            /* the step just done, of so many (step 0 measures the base) */
+    double value, base_value;      /* mean return of its episodes; that of the base */
+    double nats, budget_nats;      /* mean spent, allowed */
+    double tokens_per_s;           /* symbols computed a second, labels included, over the whole step */
+    double seconds_left;
+} mn_progress;
+
+typedef struct mn_train_opts {
+    const char *config;            /* YAML file (docs/configuration.md); NULL: all defaults. Not used by resume */
+    const char *const *sets;       /* [n_sets] "key=value" */
+    size_t n_sets;
+    const char *dir;               /* the run directory */
+    bool resume;                   /* go on with the run in dir */
+    size_t threads;                /* 0: one a core. Never changes what comes out */
+    const char *command;           /* for run.json; NULL: none */
+    void (*progress)(void *arg, const mn_progress *progress); /* after each step; may be NULL */
+    bool (*stop)(void *arg);       /* asked often; true ends the run with MN_ERR_INTERRUPTED, ready to be resumed; may be NULL */
+    void *arg;
+} mn_train_opts;
+/* Trains an agent by PPO under its regulariser, and leaves the run directory of DESIGN section 7: run.json, steps.jsonl,
+ * episodes.jsonl, heads.*, the last two checkpoint.*, timing.jsonl. Models and rewards are opened first: a directory is made only
+ * when they could be. Killed at any moment, resume ends with the same bytes of steps.jsonl and episodes.jsonl as a run left alone,
+ * for any number of threads: same machine, same build. Resuming a finished run does nothing.
+ * MN_ERR_INPUT bad settings or model, MN_ERR_IO, MN_ERR_LIMIT, MN_ERR_MEMORY, MN_ERR_INTERRUPTED; what failed is in *err. */
+MN_CHECKED mn_status mn_train(const mn_train_opts *opts, mn_err *err);
+/* The settings of a run as a table for people: every key, its default and meaning. Released by free. */
+MN_CHECKED mn_status mn_train_keys(char **out, mn_err *err);
+
+typedef struct mn_audit_opts {
+    const char *dir;
+    size_t threads;                /* 0: one a core */
+    void (*found)(void *arg, const char *line);    /* every difference, one line each; may be NULL */
+    void (*progress)(void *arg, size_t done, size_t of); /* episodes; may be NULL */
+    bool (*stop)(void *arg);
+    void *arg;
+} mn_audit_opts;
+typedef struct mn_audit {
+    size_t steps, episodes, tokens, decisions;     /* replayed; decisions are the agent's tokens */
+    size_t differences;
+    size_t unchecked_policy;       /* decisions whose heads are not there */
+    size_t unchecked_rewards;      /* rewards that cannot be computed again (reward.type command) */
+    bool same_machine;             /* bit for bit; else within tolerance */
+    double tolerance;              /* nats */
+    double worst;                  /* largest difference of lp or nats met */
+    double mean_log_ratio, mean_nats, z; /* mean of lp_policy - lp_base against that of nats, in standard errors of their difference */
+    double worst_spent_share;      /* most of spent_nats / budget_nats; 0 where no budget is finite */
+} mn_audit;
+/* Replays every logged episode through the models: every token as its stream draws it, every lp_base, lp_policy and nats, every sum,
+ * every budget, every reward and return. MN_ERR_CHECK on any difference, *out filled all the same. */
+MN_CHECKED mn_status mn_audit_run(mn_audit *out, const mn_audit_opts *opts, mn_err *err);
+
 #if defined(__GNUC__)
 #pragma GCC visibility pop
 #endif
