@@ -139,6 +139,7 @@ static mn_status unknown(const loader *l, const char *name)
     char near[NAME];
     nearest(l, near, name);
     if (!*near) return fail(l, "unknown key '%s'", name);
+    if (strcmp(near, name) == 0) return fail(l, "%s is a section, expected one of its keys", name);
     return fail(l, "unknown key '%s' (did you mean %s?)", name, near);
 }
 
@@ -428,8 +429,9 @@ static mn_status document(loader *l, const mn_key *key, const char *section)
 
 static mn_status parse(loader *l, const char *data, size_t len, const mn_key *key, const char *section)
 {
-    l->data = data;
-    l->len = len;
+    size_t mark = len >= 3 && memcmp(data, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0; /* a byte order mark, which libyaml takes for text */
+    l->data = data += mark;
+    l->len = len -= mark;
     l->at = (place){.line = 1, .column = 1};
     if (!yaml_parser_initialize(&l->parser)) return no_memory(l);
     yaml_parser_set_encoding(&l->parser, YAML_UTF8_ENCODING);
