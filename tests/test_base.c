@@ -14,6 +14,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "base/logspace.h"
 #include "base/stats.h"
 #include "base/threads.h"
 
@@ -458,6 +459,72 @@ static void stats_by_hand(void **state)
     assert_true(mn_z_score(1, 1, 0) == 0 && mn_z_score(2, 1, 0) == INFINITY && mn_z_score(3, 1, .5) == 4);
 }
 
+/* ---- log space ---- */
+
+static void log_sums_keep_their_accuracy(void **state)
+{
+    (void)state;
+    const double none[] = {-INFINITY, -INFINITY}, far[] = {-1000, -1000, -INFINITY}, high[] = {700, 710}, strange[] = {INFINITY, NAN};
+    assert_true(mn_log_sum_exp(NULL, 0) == -INFINITY && mn_log_sum_exp(none, 2) == -INFINITY);
+    assert_true(fabs(mn_log_sum_exp(far, 3) - (-1000 + log(2))) < 1e-12);
+    assert_true(fabs(mn_log_sum_exp(high, 2) - (710 + log1p(exp(-10)))) < 1e-12);
+    assert_true(mn_log_sum_exp(strange, 1) == INFINITY && isnan(mn_log_sum_exp(strange, 2)) && isnan(mn_log_sum_exp(strange + 1, 1)));
+    const double mixed[] = {NAN, 1, 2};
+    assert_true(isnan(mn_log_sum_exp(mixed, 3)));
+    assert_true(mn_log1mexp(0) == -INFINITY && mn_log1mexp(-INFINITY) == 0 && isnan(mn_log1mexp(1)));
+    for (double x = 1e-300; x < 700; x *= 1.37) { /* other ways to it: log(2 sinh(x/2)) - x/2, and the power series */
+        double other = 0;
+        for (int k = 60; k >= 1; k--) other -= exp(-k * x) / k;
+        if (x < 1) other = log(2 * sinh(x / 2)) - x / 2;
+        assert_true(fabs(mn_log1mexp(-x) / other - 1) < 4e-15);
+    }
+}
+
+/* ---- words and numbers ---- */
+
+static void numbers_are_read_strictly(void **state)
+{
+    (void)state;
+    const struct {
+        const char *text;
+        mn_status status;
+        double x;
+    } known[] = {{"1", MN_OK, 1},          {"-1.5e3", MN_OK, -1500},    {"+.5", MN_OK, .5},      {"5.", MN_OK, 5},
+                 {"-0", MN_OK, 0},         {"4.9e-324", MN_OK, 5e-324}, {"inf", MN_OK, INFINITY}, {"-.inf", MN_OK, -INFINITY},
+                 {"1e309", MN_ERR_NUM, 0}, {"1e-400", MN_ERR_NUM, 0},   {"", MN_ERR_INPUT, 0},   {"nan", MN_ERR_INPUT, 0},
+                 {" 1", MN_ERR_INPUT, 0},  {"1 ", MN_ERR_INPUT, 0},     {"0x1", MN_ERR_INPUT, 0}, {"1,5", MN_ERR_INPUT, 0},
+                 {"-", MN_ERR_INPUT, 0},   {".", MN_ERR_INPUT, 0},      {"1e", MN_ERR_INPUT, 0}, {"infinity", MN_ERR_INPUT, 0},
+                 {"--inf", MN_ERR_INPUT, 0}};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        double x = 7;
+        assert_int_equal(mn_text_num(&x, known[i].text), known[i].status);
+        assert_true(x == (known[i].status ? 7 : known[i].x));
+    }
+    int64_t n = 7;
+    assert_int_equal(mn_text_int(&n, "-9223372036854775808"), MN_OK);
+    assert_true(n == INT64_MIN);
+    assert_int_equal(mn_text_int(&n, "9223372036854775808"), MN_ERR_NUM);
+    const char *bad[] = {"", "-", "1.0", " 1", "1 ", "1e3", "0x1"};
+    for (size_t i = 0; i < 7; i++) assert_int_equal(mn_text_int(&n, bad[i]), MN_ERR_INPUT);
+    assert_true(n == INT64_MIN);
+}
+
+static void nearest_is_near(void **state)
+{
+    (void)state;
+    const char *names[] = {"train", "audit", "report"};
+    assert_string_equal(mn_text_nearest("trian", names, 3), "train");
+    assert_string_equal(mn_text_nearest("reports", names, 3), "report");
+    assert_string_equal(mn_text_nearest("audit", names, 3), "audit");
+    assert_null(mn_text_nearest("budget", names, 3));
+    assert_null(mn_text_nearest("", names, 3));
+    assert_null(mn_text_nearest("train", names, 0));
+    char longest[5000];
+    memset(longest, 'a', sizeof longest);
+    longest[sizeof longest - 1] = 0;
+    assert_null(mn_text_nearest(longest, names, 3));
+}
+
 /* ---- errors ---- */
 
 static void errors_are_one_line(void **state)
@@ -492,6 +559,9 @@ int main(void)
         cmocka_unit_test(parallel_does_each_task_once),
         cmocka_unit_test(parallel_reports_the_lowest_failure),
         cmocka_unit_test(stats_by_hand),
+        cmocka_unit_test(log_sums_keep_their_accuracy),
+        cmocka_unit_test(numbers_are_read_strictly),
+        cmocka_unit_test(nearest_is_near),
         cmocka_unit_test(errors_are_one_line),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
