@@ -283,7 +283,7 @@ static void wrong_sets_are_refused(void **state)
         settings s;
         mn_err err = {0};
         char got[1200];
-        assert_int_equal(mn_config_load(&s, keys, KEYS, NULL, NULL, &bad[i][0], 1, &err), MN_ERR_USAGE);
+        assert_int_equal(mn_config_load(&s, keys, KEYS, NULL, NULL, &bad[i][0], 1, &err), MN_ERR_INPUT);
         mn_err_format(&err, got, sizeof got);
         for (char *c = got; *c; c++)
             if (*c == '\n') *c = ' ';

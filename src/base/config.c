@@ -31,7 +31,7 @@ typedef struct loader {
     mention *mentions;    /* [n] */
     const char *folder;   /* what paths are relative to */
     const char *source;   /* for errors: the file, or "--set key=value" */
-    mn_status code;       /* of an error in the source */
+    bool in_file;          /* else in --set, or in the defaults */
     const char *data;     /* what is parsed */
     size_t len;
     yaml_parser_t parser;
@@ -86,12 +86,11 @@ static int choice(const char *choices, const char *text)
 static mn_status MN_PRINTF(2, 3) fail(const loader *l, const char *format, ...)
 {
     char message[512];
-    bool in_file = l->code == MN_ERR_INPUT;
     va_list args;
     va_start(args, format);
     vsnprintf(message, sizeof message, format, args);
     va_end(args);
-    return mn_fail_at(l->err, l->code, l->source, in_file ? l->at.line : 0, in_file ? l->at.column : 0, "%s", message);
+    return mn_fail_at(l->err, MN_ERR_INPUT, l->source, l->in_file ? l->at.line : 0, l->in_file ? l->at.column : 0, "%s", message);
 }
 
 static mn_status no_memory(const loader *l)
@@ -403,7 +402,7 @@ static mn_status only_section(loader *l, const char *section)
         found |= wanted;
     }
     if (found) return MN_OK;
-    return mn_fail_at(l->err, l->code, l->source, 0, 0, "expected a mapping named %s", section);
+    return mn_fail_at(l->err, MN_ERR_INPUT, l->source, 0, 0, "expected a mapping named %s", section);
 }
 
 static mn_status root(loader *l, const char *section)
@@ -467,7 +466,7 @@ static mn_status load_file(loader *l, const char *path, const char *section)
     char *folder = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
     mn_status status = folder ? mn_file_read(&text, path, l->err) : no_memory(l);
     l->source = path;
-    l->code = MN_ERR_INPUT;
+    l->in_file = true;
     l->folder = folder;
     if (status == MN_OK) status = parse(l, text.data ? text.data : "", text.len, NULL, section);
     mn_buf_free(&text);
@@ -483,7 +482,7 @@ static mn_status load_set(loader *l, const char *set)
     snprintf(source, sizeof source, "--set %s", set);
     snprintf(name, sizeof name, "%.*s", (int)(length < sizeof name ? length : sizeof name - 1), set);
     l->source = source;
-    l->code = MN_ERR_USAGE;
+    l->in_file = false;
     if (!set[length]) return fail(l, "expected KEY=VALUE");
     const mn_key *key = find(l, name);
     if (!key) return unknown(l, name);
@@ -498,7 +497,7 @@ static mn_status load(loader *l, const char *path, const char *section, const ch
     for (size_t i = 0; i < n_sets; i++) MN_TRY(load_set(l, sets[i]));
     for (size_t i = 0; i < l->n; i++)
         if (!l->keys[i].value && !l->mentions[i].given)
-            return mn_fail_at(l->err, path ? MN_ERR_INPUT : MN_ERR_USAGE, path, 0, 0, "%s must be given: %s", l->keys[i].name,
+            return mn_fail_at(l->err, MN_ERR_INPUT, path, 0, 0, "%s must be given: %s", l->keys[i].name,
                               l->keys[i].doc);
     return MN_OK;
 }
@@ -516,7 +515,7 @@ static void empty(void *settings, const mn_key *keys, size_t n)
 mn_status mn_config_load(void *settings, const mn_key *keys, size_t n, const char *path, const char *section, const char *const *sets,
                          size_t n_sets, mn_err *err)
 {
-    loader l = {.settings = settings, .keys = keys, .n = n, .folder = ".", .code = MN_ERR_USAGE, .err = err};
+    loader l = {.settings = settings, .keys = keys, .n = n, .folder = ".", .err = err};
     empty(settings, keys, n);
     MN_ALLOC_OR_FAIL(l.mentions, n, err);
     mn_status status = load(&l, path, section, sets, n_sets);
