@@ -1,0 +1,473 @@
+#include "learn/ppo.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/stats.h"
+#include "base/threads.h"
+#include "learn/kernels.h"
+
+enum {
+    CHUNK = 128,  /* rows of a task that goes forward and back */
+    COLUMNS = 64  /* of a weight matrix in a task that sums gradients over the rows of a minibatch */
+};
+
+/* ---- samples ------------------------------------------------------------------------------------------------- */
+
+mn_status mn_ppo_samples_new(mn_ppo_samples *s, size_t N, size_t F, size_t M, mn_err *err)
+{
+    size_t NF, NM, NV;
+    *s = (mn_ppo_samples){.N = N, .F = F, .M = M};
+    if (!mn_mul_size(&NF, N, F) || M == SIZE_MAX || !mn_mul_size(&NV, N, M + 1) || !mn_mul_size(&NM, N, M))
+        return mn_fail(err, MN_ERR_LIMIT, "%zu samples of %zu features and %zu cells are too many", N, F, M);
+    s->x = mn_alloc(NF, sizeof *s->x);
+    s->ids = mn_alloc(NM, sizeof *s->ids);
+    s->lp_cells = mn_alloc(NV, sizeof *s->lp_cells);
+    s->remaining = mn_alloc(N, sizeof *s->remaining);
+    s->offset = mn_alloc(N, sizeof *s->offset);
+    s->chosen = mn_alloc(N, sizeof *s->chosen);
+    s->lp_old = mn_alloc(N, sizeof *s->lp_old);
+    s->advantage = mn_alloc(N, sizeof *s->advantage);
+    s->target = mn_alloc(N, sizeof *s->target);
+    if (s->x && s->ids && s->lp_cells && s->remaining && s->offset && s->chosen && s->lp_old && s->advantage && s->target) return MN_OK;
+    mn_ppo_samples_free(s);
+    return mn_fail(err, MN_ERR_MEMORY, "out of memory (%zu samples)", N);
+}
+
+void mn_ppo_samples_free(mn_ppo_samples *s)
+{
+    free(s->x);
+    free(s->ids);
+    free(s->lp_cells);
+    free(s->remaining);
+    free(s->offset);
+    free(s->chosen);
+    free(s->lp_old);
+    free(s->advantage);
+    free(s->target);
+    *s = (mn_ppo_samples){0};
+}
+
+/* ---- memory of an update --------------------------------------------------------------------------------------- */
+
+/* A net on the rows of a minibatch. */
+typedef struct net {
+    float *output[MN_LAYERS];    /* [B,out] of each layer; the last is turned into its gradient in place */
+    float *delta[MN_LAYERS - 1]; /* [B,H] gradients before tanh */
+    float *ahead[MN_LAYERS];     /* W packed */
+    float *back[MN_LAYERS];      /* its transpose packed; none for the first layer */
+} net;
+
+/* A thread's own memory. V cells. */
+typedef struct seat {
+    float *z, *p;                                              /* [V] */
+    double *scores, *base, *policy, *d_policy, *d_scores;      /* [V] */
+    float *packed;                                             /* columns of deltas */
+} seat;
+
+/* Sums over the rows of a chunk. */
+typedef struct sums {
+    double policy_loss, value_loss, clipped, approx_kl, nats, lambda, miss, miss_square;
+} sums;
+
+typedef struct update {
+    const mn_ppo_samples *samples;
+    const mn_ppo_opts *opts;
+    mn_heads *heads;
+    size_t V, B;             /* cells; rows of a whole minibatch */
+    bool plain;              /* the policy is a softmax of base + scores */
+    float mean, inverse;     /* of the advantages */
+    double *log_sum;         /* [N] of exp(lp_cells), where not plain */
+    size_t *order;           /* [N] */
+    float *x;                /* [B,F] */
+    net nets[MN_NETS];
+    float *gradient;         /* [parameters] */
+    sums *chunks;            /* [chunks of a minibatch] */
+    seat *seats;             /* [threads] */
+    size_t threads;
+    const size_t *rows;      /* samples of the minibatch at hand */
+    size_t n;                /* how many */
+} update;
+
+/* Aligned for the widest vectors, zeroed. */
+static mn_status floats(float **out, size_t rows, size_t columns, mn_err *err)
+{
+    size_t n;
+    if (!mn_mul_size(&n, rows, columns) || n > (SIZE_MAX - 64) / sizeof **out) return mn_fail(err, MN_ERR_LIMIT, "the minibatch is too large");
+    n = (n * sizeof **out / 64 + 1) * 64;
+    *out = aligned_alloc(64, n);
+    if (!*out) return mn_fail(err, MN_ERR_MEMORY, "out of memory (%zu bytes)", n);
+    memset(*out, 0, n);
+    return MN_OK;
+}
+
+static mn_status net_new(net *to, const mn_layer *layers, size_t B, mn_err *err)
+{
+    for (size_t l = 0; l < MN_LAYERS; l++) {
+        MN_TRY(floats(&to->output[l], B, layers[l].out, err));
+        MN_TRY(floats(&to->ahead[l], mn_packed(layers[l].in, layers[l].out), 1, err));
+        if (l) MN_TRY(floats(&to->back[l], mn_packed(layers[l].out, layers[l].in), 1, err));
+        if (l) MN_TRY(floats(&to->delta[l - 1], B, layers[l].in, err));
+    }
+    return MN_OK;
+}
+
+static void net_free(net *of)
+{
+    for (size_t l = 0; l < MN_LAYERS; l++) {
+        free(of->output[l]);
+        free(of->ahead[l]);
+        free(of->back[l]);
+        if (l) free(of->delta[l - 1]);
+    }
+}
+
+static mn_status seat_new(seat *s, const update *u, mn_err *err)
+{
+    double *doubles;
+    MN_TRY(floats(&s->z, u->V, 1, err));
+    MN_TRY(floats(&s->p, u->V, 1, err));
+    MN_TRY(floats(&s->packed, u->B, COLUMNS, err));
+    MN_ALLOC_OR_FAIL(doubles, 5 * u->V, err);
+    s->scores = doubles;
+    s->base = doubles + u->V;
+    s->policy = doubles + 2 * u->V;
+    s->d_policy = doubles + 3 * u->V;
+    s->d_scores = doubles + 4 * u->V;
+    return MN_OK;
+}
+
+static void update_free(update *u)
+{
+    for (size_t i = 0; i < MN_NETS; i++) net_free(&u->nets[i]);
+    for (size_t i = 0; u->seats && i < u->threads; i++) {
+        free(u->seats[i].z);
+        free(u->seats[i].p);
+        free(u->seats[i].packed);
+        free(u->seats[i].scores);
+    }
+    free(u->seats);
+    free(u->log_sum);
+    free(u->order);
+    free(u->x);
+    free(u->gradient);
+    free(u->chunks);
+}
+
+static mn_status update_new(update *u, mn_err *err)
+{
+    const mn_ppo_samples *s = u->samples;
+    u->V = s->M + 1;
+    u->B = u->opts->minibatch < s->N ? u->opts->minibatch : s->N;
+    u->plain = u->opts->kind == MN_REG_PENALTY || u->opts->kind == MN_REG_NONE;
+    u->threads = u->opts->threads ? u->opts->threads : 1;
+    MN_TRY(floats(&u->x, u->B, s->F, err));
+    MN_TRY(floats(&u->gradient, u->heads->n, 1, err));
+    for (size_t i = 0; i < MN_NETS; i++) MN_TRY(net_new(&u->nets[i], u->heads->layers[i], u->B, err));
+    MN_ALLOC_OR_FAIL(u->order, s->N, err);
+    MN_ALLOC_OR_FAIL(u->chunks, u->B / CHUNK + 1, err);
+    MN_ALLOC_OR_FAIL(u->seats, u->threads, err);
+    for (size_t i = 0; i < u->threads; i++) MN_TRY(seat_new(&u->seats[i], u, err));
+    if (!u->plain) MN_ALLOC_OR_FAIL(u->log_sum, s->N, err);
+    return MN_OK;
+}
+
+/* ---- forward and back ------------------------------------------------------------------------------------------ */
+
+static void pack_nets(update *u)
+{
+    for (size_t i = 0; i < MN_NETS; i++)
+        for (size_t l = 0; l < MN_LAYERS; l++) {
+            const mn_layer *layer = &u->heads->layers[i][l];
+            const float *weights = u->heads->params + layer->weights;
+            mn_pack(u->nets[i].ahead[l], weights, layer->out, 1, layer->in, layer->out);
+            if (l) mn_pack(u->nets[i].back[l], weights, 1, layer->out, layer->out, layer->in);
+        }
+}
+
+static void forward(const update *u, size_t which, size_t row, size_t rows)
+{
+    const net *of = &u->nets[which];
+    for (size_t l = 0; l < MN_LAYERS; l++) {
+        const mn_layer *layer = &u->heads->layers[which][l];
+        const float *from = (l ? of->output[l - 1] : u->x) + row * layer->in;
+        float *to = of->output[l] + row * layer->out;
+        mn_product(to, layer->out, from, layer->in, 1, of->ahead[l], u->heads->params + layer->bias, rows, layer->out, layer->in);
+        if (l + 1 < MN_LAYERS) mn_tanh(to, rows * layer->out);
+    }
+}
+
+/* From the gradient of the last layer's output to that of the first layer's sums. */
+static void backward(const update *u, size_t which, size_t row, size_t rows)
+{
+    static const float zeros[MN_HIDDEN_MAX];
+    const net *of = &u->nets[which];
+    for (size_t l = MN_LAYERS - 1; l; l--) {
+        const mn_layer *layer = &u->heads->layers[which][l];
+        const float *from = (l + 1 < MN_LAYERS ? of->delta[l] : of->output[l]) + row * layer->out;
+        float *to = of->delta[l - 1] + row * layer->in;
+        mn_product(to, layer->in, from, layer->out, 1, of->back[l], zeros, rows, layer->in, layer->out);
+        mn_tanh_back(to, of->output[l - 1] + row * layer->in, rows * layer->in);
+    }
+}
+
+/* ---- the loss of one decision -------------------------------------------------------------------------------- */
+
+/* Gradient of the clipped surrogate by the new ln p of the chosen cell, before it is divided by the rows of the minibatch. */
+static double surrogate(const update *u, size_t sample, double lp, sums *sum)
+{
+    double a = (double)((u->samples->advantage[sample] - u->mean) * u->inverse), clip = u->opts->clip;
+    double log_ratio = lp - (double)u->samples->lp_old[sample], r = exp(log_ratio);
+    double cut = fmin(fmax(r, 1 - clip), 1 + clip);
+    sum->policy_loss -= fmin(r * a, cut * a);
+    sum->clipped += r != cut;
+    sum->approx_kl += expm1(log_ratio) - log_ratio;
+    return r * a > cut * a ? 0 : -r * a; /* NaN goes through */
+}
+
+/* Gradient of the loss by the scores of the cells, into seat->p, where the policy is a softmax of base + scores. */
+static void learn_plain(const update *u, seat *s, size_t sample, const float *out, sums *sum)
+{
+    const mn_ppo_samples *all = u->samples;
+    const int32_t *ids = all->ids + sample * all->M;
+    const float *base = all->lp_cells + sample * u->V;
+    size_t cell = (size_t)all->chosen[sample], M = all->M, E = u->heads->O - 2;
+    double total, log_sum, nats, rows = (double)u->n, penalty = u->opts->kl_coefficient / rows;
+    if (u->opts->embeddings) mn_dots(s->z, out, u->opts->embeddings, ids, M, E);
+    else
+        for (size_t j = 0; j < M; j++) s->z[j] = out[ids[j]];
+    s->z[M] = out[E];
+    mn_softmax(s->p, &total, &log_sum, &nats, base, s->z, u->V);
+    double gradient = surrogate(u, sample, (double)base[cell] + (double)s->z[cell] - log_sum, sum) / rows;
+    mn_softmax_back(s->p, s->p, s->z, (float)((-gradient - penalty * (log_sum + nats)) / total), (float)(penalty / total), u->V);
+    s->p[cell] += (float)gradient;
+    sum->nats += nats;
+    sum->lambda += 1;
+}
+
+/* The same through the operator, and *d_logit by the share's logit. */
+static mn_status learn_tilt(const update *u, seat *s, size_t sample, const float *out, float *d_logit, sums *sum, mn_err *err)
+{
+    const mn_ppo_samples *all = u->samples;
+    const mn_ppo_opts *o = u->opts;
+    size_t cell = (size_t)all->chosen[sample], E = u->heads->O - 2;
+    bool shared = o->kind == MN_REG_BUDGET && all->remaining[sample] < INFINITY;
+    double share = mn_heads_share(out[E + 1], all->offset[sample]), limit = o->limit, lambda, nats, d_limit, rows = (double)u->n;
+    double d_nats = o->kl_coefficient / rows;
+    if (o->kind == MN_REG_BUDGET) limit = shared ? share * all->remaining[sample] : INFINITY;
+    mn_heads_scores_row(u->heads, s->scores, out, o->embeddings, all->ids + sample * all->M, all->M);
+    for (size_t v = 0; v < u->V; v++) s->base[v] = (double)all->lp_cells[sample * u->V + v] - u->log_sum[sample];
+    MN_TRY(mn_regularize(o->kind, s->policy, &lambda, &nats, s->base, s->scores, &limit, 1, u->V, err));
+    s->d_policy[cell] = surrogate(u, sample, s->policy[cell], sum) / rows;
+    MN_TRY(mn_regularize_backward(o->kind, s->d_scores, &d_limit, s->d_policy, &d_nats, s->policy, &lambda, s->base, s->scores, &limit, 1,
+                                  u->V, err));
+    s->d_policy[cell] = 0;
+    for (size_t v = 0; v < u->V; v++) s->p[v] = (float)s->d_scores[v];
+    *d_logit = shared ? (float)(d_limit * all->remaining[sample] * share * (1 - share)) : 0;
+    sum->nats += nats;
+    sum->lambda += lambda;
+    return MN_OK;
+}
+
+/* Turns the actor's outputs of one row into the loss's gradient by them. */
+static mn_status learn_policy(const update *u, seat *s, size_t sample, float *out, sums *sum, mn_err *err)
+{
+    const mn_ppo_samples *all = u->samples;
+    const int32_t *ids = all->ids + sample * all->M;
+    size_t M = all->M, E = u->heads->O - 2;
+    float d_logit = 0;
+    if (u->plain) learn_plain(u, s, sample, out, sum);
+    else MN_TRY(learn_tilt(u, s, sample, out, &d_logit, sum, err));
+    if (u->opts->embeddings) mn_dots_back(out, s->p, u->opts->embeddings, ids, M, E);
+    else {
+        memset(out, 0, E * sizeof *out);
+        for (size_t j = 0; j < M; j++) out[ids[j]] = s->p[j];
+    }
+    out[E] = s->p[M];
+    out[E + 1] = d_logit;
+    return MN_OK;
+}
+
+/* Turns a value into the loss's gradient by it. */
+static void learn_value(const update *u, size_t sample, float *value, sums *sum)
+{
+    double miss = (double)*value - (double)u->samples->target[sample];
+    sum->value_loss += miss * miss / 2;
+    sum->miss += miss;
+    sum->miss_square += miss * miss;
+    *value = (float)(u->opts->value_coefficient * miss / (double)u->n);
+}
+
+/* Rows of the minibatch forward, and back to the gradients before every tanh. */
+static mn_status chunk_task(void *arg, size_t task, size_t thread, mn_err *err)
+{
+    const update *u = arg;
+    size_t begin = task * CHUNK, end = begin + CHUNK < u->n ? begin + CHUNK : u->n, F = u->samples->F, O = u->heads->O;
+    sums *sum = &u->chunks[task];
+    *sum = (sums){0};
+    for (size_t r = begin; r < end; r++) memcpy(u->x + r * F, u->samples->x + u->rows[r] * F, F * sizeof *u->x);
+    for (size_t i = 0; i < MN_NETS; i++) forward(u, i, begin, end - begin);
+    for (size_t r = begin; r < end; r++) {
+        MN_TRY(learn_policy(u, &u->seats[thread], u->rows[r], u->nets[MN_ACTOR].output[MN_LAYERS - 1] + r * O, sum, err));
+        learn_value(u, u->rows[r], u->nets[MN_CRITIC].output[MN_LAYERS - 1] + r, sum);
+    }
+    for (size_t i = 0; i < MN_NETS; i++) backward(u, i, begin, end - begin);
+    return MN_OK;
+}
+
+/* ---- gradients of the parameters ----------------------------------------------------------------------------- */
+
+static size_t blocks(const mn_layer *layer)
+{
+    return (layer->out + COLUMNS - 1) / COLUMNS;
+}
+
+/* Some columns of one layer: the rows of the minibatch are summed in order, so threads do not matter. */
+static mn_status gradient_task(void *arg, size_t task, size_t thread, mn_err *err)
+{
+    static const float zeros[COLUMNS];
+    const update *u = arg;
+    size_t i = 0, l = 0;
+    (void)err;
+    while (task >= blocks(&u->heads->layers[i][l])) {
+        task -= blocks(&u->heads->layers[i][l]);
+        if (++l == MN_LAYERS) i++, l = 0;
+    }
+    const mn_layer *layer = &u->heads->layers[i][l];
+    const net *of = &u->nets[i];
+    size_t column = task * COLUMNS, columns = layer->out - column < COLUMNS ? layer->out - column : COLUMNS;
+    const float *input = l ? of->output[l - 1] : u->x, *delta = (l + 1 < MN_LAYERS ? of->delta[l] : of->output[l]) + column;
+    float *bias = u->gradient + layer->bias + column, *packed = u->seats[thread].packed;
+    mn_pack(packed, delta, layer->out, 1, u->n, columns);
+    mn_product(u->gradient + layer->weights + column, layer->out, input, 1, layer->in, packed, zeros, layer->in, columns, u->n);
+    memset(bias, 0, columns * sizeof *bias);
+    for (size_t r = 0; r < u->n; r++)
+        for (size_t j = 0; j < columns; j++) bias[j] += delta[r * layer->out + j];
+    return MN_OK;
+}
+
+static mn_status gradients(update *u, mn_err *err)
+{
+    size_t tasks = 0;
+    for (size_t i = 0; i < MN_NETS; i++)
+        for (size_t l = 0; l < MN_LAYERS; l++) tasks += blocks(&u->heads->layers[i][l]);
+    pack_nets(u);
+    MN_TRY(mn_parallel(u->threads, (u->n + CHUNK - 1) / CHUNK, chunk_task, u, err));
+    return mn_parallel(u->threads, tasks, gradient_task, u, err);
+}
+
+/* ---- the update ------------------------------------------------------------------------------------------------ */
+
+static void add_sums(sums *total, const update *u)
+{
+    for (size_t i = 0; i < (u->n + CHUNK - 1) / CHUNK; i++) {
+        const sums *s = &u->chunks[i];
+        total->policy_loss += s->policy_loss;
+        total->value_loss += s->value_loss;
+        total->clipped += s->clipped;
+        total->approx_kl += s->approx_kl;
+        total->nats += s->nats;
+        total->lambda += s->lambda;
+        total->miss += s->miss;
+        total->miss_square += s->miss_square;
+    }
+}
+
+/* One Adam step on the minibatch; its gradient's norm is added. */
+static mn_status step(update *u, mn_adam *adam, double *norms, mn_err *err)
+{
+    MN_TRY(gradients(u, err));
+    double norm = sqrt(mn_sum_squares(u->gradient, u->heads->n)), most = u->opts->max_grad_norm;
+    if (!isfinite(norm)) return mn_fail(err, MN_ERR_NUM, "the gradient is not finite");
+    float scale = most > 0 && norm > most ? (float)(most / norm) : 1;
+    adam->steps++;
+    mn_adam_step(u->heads->params, adam->m, adam->v, u->gradient, scale, u->opts->learning_rate, adam->steps, u->heads->n);
+    *norms += norm;
+    return MN_OK;
+}
+
+static void shuffle(size_t *order, size_t n, mn_rng *rng)
+{
+    for (size_t i = n; i > 1; i--) {
+        size_t j = (size_t)mn_rng_below(rng, i), kept = order[i - 1];
+        order[i - 1] = order[j];
+        order[j] = kept;
+    }
+}
+
+/* The float base's logarithmic sum, so that it can be made to sum to 1 as the operator demands. */
+static void sum_base(update *u)
+{
+    for (size_t i = 0; i < u->samples->N; i++) {
+        const float *row = u->samples->lp_cells + i * u->V;
+        double sum = 0;
+        for (size_t v = 0; v < u->V; v++) sum += exp((double)row[v]);
+        u->log_sum[i] = log(sum);
+    }
+}
+
+static void normalise(update *u)
+{
+    const mn_ppo_samples *s = u->samples;
+    mn_stats advantage = {0};
+    u->inverse = 1;
+    if (!u->opts->normalise_advantage) return;
+    for (size_t i = 0; i < s->N; i++) mn_stats_add(&advantage, (double)s->advantage[i]);
+    u->mean = (float)advantage.mean;
+    u->inverse = (float)(1 / (sqrt(mn_stats_variance(&advantage)) + 1e-8));
+}
+
+static double explained(const mn_ppo_samples *s, const sums *first)
+{
+    mn_stats target = {0};
+    double n = (double)s->N, mean = first->miss / n;
+    for (size_t i = 0; i < s->N; i++) mn_stats_add(&target, (double)s->target[i]);
+    return target.m2 > 0 ? 1 - (first->miss_square - n * mean * mean) / target.m2 : 0;
+}
+
+static mn_status epochs(mn_ppo_stats *stats, update *u, mn_adam *adam, mn_rng *rng, mn_err *err)
+{
+    size_t N = u->samples->N, steps = 0;
+    sums total = {0}, first = {0};
+    double norms = 0, n = (double)N * (double)u->opts->epochs;
+    for (size_t i = 0; i < N; i++) u->order[i] = i;
+    for (size_t epoch = 0; epoch < u->opts->epochs; epoch++) {
+        shuffle(u->order, N, rng);
+        for (size_t at = 0; at < N; at += u->n, steps++) {
+            u->rows = u->order + at;
+            u->n = N - at < u->B ? N - at : u->B;
+            MN_TRY(step(u, adam, &norms, err));
+            add_sums(&total, u);
+        }
+        if (!epoch) first = total;
+    }
+    *stats = (mn_ppo_stats){.policy_loss = total.policy_loss / n, .value_loss = total.value_loss / n, .clip_fraction = total.clipped / n,
+                            .approx_kl = total.approx_kl / n, .nats = total.nats / n, .lambda = total.lambda / n,
+                            .grad_norm = norms / (double)steps, .explained_variance = explained(u->samples, &first)};
+    return MN_OK;
+}
+
+mn_status mn_ppo_update(mn_ppo_stats *stats, mn_heads *heads, mn_adam *adam, const mn_ppo_samples *samples, const mn_ppo_opts *opts,
+                        mn_rng *rng, mn_err *err)
+{
+    update u = {.samples = samples, .opts = opts, .heads = heads};
+    mn_status status = update_new(&u, err);
+    if (status == MN_OK) {
+        normalise(&u);
+        if (!u.plain) sum_base(&u);
+        status = epochs(stats, &u, adam, rng, err);
+    }
+    update_free(&u);
+    return status;
+}
+
+void mn_gae(double *advantage, double *target, const double *rewards, const double *values, size_t n, double gamma, double lambda)
+{
+    double next_advantage = 0, next_value = 0;
+    for (size_t i = n; i-- > 0;) {
+        next_advantage = rewards[i] + gamma * next_value - values[i] + gamma * lambda * next_advantage;
+        next_value = values[i];
+        advantage[i] = next_advantage;
+        target[i] = next_advantage + values[i];
+    }
+}
