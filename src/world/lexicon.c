@@ -1,4 +1,4 @@
-#define _GNU_SOURCE /* memmem, strtod_l */
+#define _GNU_SOURCE /* strtod_l */
 #include "world/lexicon.h"
 
 #include <locale.h>
@@ -321,7 +321,7 @@ static void strip_punctuation(const char **text, size_t *len)
 /* What the lexicon and the rules know of a word in valid UTF-8, and how it is written. */
 static mn_status look_up(word *out, mn_buf *lower, const mn_lexicon *l, const char *text, size_t len)
 {
-    bool capital = false, small = false;
+    bool capital = false, small = false, negates = false;
     mn_buf_clear(lower);
     MN_TRY(mn_buf_reserve(lower, len + len / 2 + 4));
     for (size_t i = 0; i < len;) {
@@ -331,10 +331,11 @@ static mn_status look_up(word *out, mn_buf *lower, const mn_lexicon *l, const ch
         capital |= kind == MN_CASE_CAPITAL;
         small |= kind == MN_CASE_SMALL;
         lower->len += mn_unicode_lower(lower->data + lower->len, c);
+        negates |= lower->len >= 3 && memcmp(lower->data + lower->len - 3, "n't", 3) == 0;
     }
     size_t index = mn_dictionary_find(&l->dictionary, lower->data, lower->len);
     *out = index == MN_ABSENT ? (word){0} : l->words[index];
-    out->negates |= memmem(lower->data, lower->len, "n't", 3) != NULL;
+    out->negates |= negates;
     out->capitals = capital && !small;
     return MN_OK;
 }

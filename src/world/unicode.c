@@ -122,13 +122,12 @@ static const run *find(const run *runs, size_t n, uint32_t c)
 #define FIND(table, c) find(table, sizeof(table) / sizeof *(table), c)
 
 /* Well-formed UTF-8 has no overlong forms, no surrogates, and ends at U+10FFFF: the second byte's range depends on the first. */
-size_t mn_unicode_get(uint32_t *c, const char *text, size_t len)
+size_t mn_unicode_get_wide(uint32_t *c, const char *text, size_t len)
 {
     const unsigned char *t = (const unsigned char *)text;
     unsigned char low = t[0] == 0xE0 ? 0xA0 : t[0] == 0xF0 ? 0x90 : 0x80, high = t[0] == 0xED ? 0x9F : t[0] == 0xF4 ? 0x8F : 0xBF;
-    size_t n = t[0] < 0x80 ? 1 : t[0] < 0xC2 ? 0 : t[0] < 0xE0 ? 2 : t[0] < 0xF0 ? 3 : t[0] < 0xF5 ? 4 : 0;
+    size_t n = t[0] < 0xC2 ? 0 : t[0] < 0xE0 ? 2 : t[0] < 0xF0 ? 3 : t[0] < 0xF5 ? 4 : 0;
     *c = MN_REPLACEMENT;
-    if (n == 1) return *c = t[0], 1;
     if (n == 0 || n > len || t[1] < low || t[1] > high) return 1;
     uint32_t point = t[0] & (0x7Fu >> n);
     for (size_t i = 1; i < n; i++) {
@@ -147,25 +146,22 @@ size_t mn_unicode_put(char out[4], uint32_t c)
     return n;
 }
 
-size_t mn_unicode_lower(char out[4], uint32_t c)
+size_t mn_unicode_lower_wide(char out[4], uint32_t c)
 {
-    if (c < 0x80) return out[0] = (char)(c >= 'A' && c <= 'Z' ? c + 32 : c), 1;
     if (c == MN_FINAL_SIGMA) c = 0x3C3;
     const run *r = FIND(capitals, c);
     size_t n = mn_unicode_put(out, r ? (uint32_t)((int32_t)c + r->delta) : c);
     return c == 0x130 ? n + mn_unicode_put(out + n, 0x307) : n; /* a dotted I keeps its dot */
 }
 
-mn_case mn_unicode_case(uint32_t c)
+mn_case mn_unicode_case_wide(uint32_t c)
 {
-    if (c < 0x80) return c >= 'A' && c <= 'Z' ? MN_CASE_CAPITAL : c >= 'a' && c <= 'z' ? MN_CASE_SMALL : MN_CASE_NONE;
     if (FIND(smalls, c)) return MN_CASE_SMALL;
     return FIND(capitals, c) ? MN_CASE_CAPITAL : MN_CASE_NONE;
 }
 
-bool mn_unicode_space(uint32_t c)
+bool mn_unicode_space_wide(uint32_t c)
 {
-    if (c < 0x80) return c == ' ' || (c >= 0x9 && c <= 0xD) || (c >= 0x1C && c <= 0x1F);
     return c == 0x85 || c == 0xA0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F ||
            c == 0x205F || c == 0x3000;
 }
