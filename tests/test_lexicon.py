@@ -151,11 +151,13 @@ def test_equals_the_package_on(peer, text):
 
 def test_other_lexicons_with_other_letters(tmp_path, package):
     words, emoji = tmp_path / "words.txt", tmp_path / "emoji.txt"
-    words.write_text("schön\t2.5\textra\r\nübel\t-2\nκαλός\t1.5\nдобрый\t3\ni̇yi\t2\nno\t-1\n\nkötü\t-1\nkötü\t-2.25\nkind\t1e0\n", "utf-8")
-    emoji.write_text("#\tübel sign\n😀\tschön\n👍🏽\tkötü\n", "utf-8")
+    words.write_text("schön\t2.5\textra\r\nübel\t-2\nκαλός\t1.5\nдобрый\t3\ni̇yi\t2\nno\t-1\n\nkötü\t-1\nkötü\t-2.25\nkind\t1e0\n"
+                     "least\t-1\nvery\t2\n", "utf-8")
+    emoji.write_text("#\tübel sign\n😀\tschön\n👍🏽\tkötü\n\x07\tschön bell\n", "utf-8")
     peer = package.SentimentIntensityAnalyzer(str(words), str(emoji))
     texts = ["sehr SCHÖN", "SCHÖN und very schön", "ÜBEL!", "ΚΑΛΌΣ", "добрый ДОБРЫЙ", "İYİ", "iyi", "KÖTÜ but schön", "a#b", "#", "😀👍🏽😀",
-             "kind of", "not so kind schön", "no schön", "K\u0131nd \u212aind"]
+             "kind of", "not so kind schön", "no schön", "K\u0131nd \u212aind", "least kind", "the least schön", "very kind",
+             "VERY kind very", "schön \x07", "schön\x07 #\x07"]
     assert_equal(peer, [t.encode() for t in texts], words, emoji)
     assert ours(["😀".encode()], words, "")[0] == [0, 0, 1, 0]
 

@@ -276,7 +276,6 @@ void mn_lexicon_free(mn_lexicon *l)
 /* Copies the text with emoji described. As the package has it, a description is set off by a space before it, but not after it. */
 static mn_status describe_emoji(mn_buf *out, const mn_lexicon *l, const char *text, size_t len)
 {
-    bool after_space = true;
     mn_buf_clear(out);
     MN_TRY(mn_buf_reserve(out, len));
     for (size_t i = 0, n; i < len; i += n) {
@@ -285,18 +284,15 @@ static mn_status describe_emoji(mn_buf *out, const mn_lexicon *l, const char *te
         for (n = 0; i + n < len && (unsigned char)text[i + n] < 0x80 && (unsigned char)text[i + n] < l->first_emoji;) n++;
         if (n) {
             MN_TRY(mn_buf_put(out, text + i, n));
-            after_space = text[i + n - 1] == ' ';
             continue;
         }
         n = mn_unicode_get(&c, text + i, len - i);
         size_t size = mn_unicode_put(bytes, c), index = c < l->first_emoji ? MN_ABSENT : mn_dictionary_find(&l->emoji, bytes, size);
         if (index == MN_ABSENT) {
             MN_TRY(mn_buf_put(out, bytes, size));
-            after_space = c == ' ';
         } else {
-            if (!after_space) MN_TRY(mn_buf_put(out, " ", 1));
+            MN_TRY(mn_buf_put(out, " ", 1));
             MN_TRY(mn_buf_put(out, l->text.data + l->descriptions[index].at, l->descriptions[index].len));
-            after_space = false;
         }
     }
     return MN_OK;
