@@ -59,17 +59,26 @@ def assert_equal(peer, texts, words=WORDS, emoji=EMOJI):
 
 # ---- made-up lines ----
 
-NEUTRAL = "the a of this that table teacher student lesson 7 x2 went Monday and or nor, but also it is was such idea after all".split()
-MODIFIERS = ["at least", "the very least", "least", "never so", "never this", "never", "so", "this", "without a doubt", "without doubt",
-             "without any doubt", "no", "No", "no one or", "not", "isn't", "ISN'T", "can't've", "isn\u2019t", "kind of", "sort of",
-             "just enough", "kind", "of", "sort-of", "kindof", "but", "BUT", "But,", "not a", "nor", "or", "hardly", "very", "uh-uh"]
+NEUTRAL = "the a of this that table teacher student lesson 7 x2 went Monday and or nor,
+but also it is was such idea after all".split()
+MODIFIERS = ["at least", "the very least", "least", "never so", "never this", "never", "so", "this", "without a doubt",
+             "without doubt",
+             "without any doubt", "no", "No", "no one or", "not", "isn't", "ISN'T", "can't've", "isn\u2019t", "kind of",
+             "sort of",
+             "just enough", "kind", "of", "sort-of", "kindof", "but", "BUT", "But,", "not a", "nor", "or", "hardly", "very",
+             "uh-uh"]
 IDIOMS = ["the shit", "the bomb", "bad ass", "badass", "bus stop", "yeah right", "kiss of death", "to die for", "beating heart",
           "upper hand", "cut the mustard", "Yeah, right", "THE BOMB", "break a leg"]
-EMOTICONS = [":)", ":(", ":D", ";-)", ":'(", "<3", "XD", "x-p", ":-Þ", "%-)", "(:", "o.O", "...", "!?", "!!", "???", "--", "'", "&"]
-LETTERS = ["ÉTÉ", "été", "Straße", "STRASSE", "ΟΔΟΣ", "οδός", "İSTANBUL", "ǅ", "ǅUNGLA", "日本語", "МИР", "мир", "𝐁𝐎𝐋𝐃", "Ⅻ", "ﬀ", "ªº",
-           "Ⓐ", "\ufeffgood", "go\u00adod", "good\u0301", "GOOD\u0301", "\u212aind", "K\u0131nd", "ſo", "١٢", "„gut“", "¡bien!", "great…"]
-SPACES = ["\u00a0", "\u2003", "\u3000", "\u1680", "\x1c", "\x1f", "\x85", "\u2028", "\n", "\t", "\r\n", "\x0b", "  ", "\u200b", "\u180e"]
-BAD_BYTES = [b"\xff", b"\xc3", b"\xe2\x82", b"\xf0\x9f\x98", b"\xed\xa0\x80", b"\xc0\x80", b"\xf4\x90\x80\x80", b"\xfe good", b"good\x80"]
+EMOTICONS = [":)", ":(", ":D", ";-)", ":'(", "<3", "XD", "x-p", ":-Þ", "%-)", "(:", "o.O", "...", "!?", "!!", "???", "--",
+             "'", "&"]
+LETTERS = ["ÉTÉ", "été", "Straße", "STRASSE", "ΟΔΟΣ", "οδός", "İSTANBUL", "ǅ", "ǅUNGLA", "日本語", "МИР", "мир", "𝐁𝐎𝐋𝐃", "Ⅻ",
+           "ﬀ", "ªº",
+           "Ⓐ", "\ufeffgood", "go\u00adod", "good\u0301", "GOOD\u0301", "\u212aind", "K\u0131nd", "ſo", "١٢", "„gut“",
+           "¡bien!", "great…"]
+SPACES = ["\u00a0", "\u2003", "\u3000", "\u1680", "\x1c", "\x1f", "\x85", "\u2028", "\n", "\t", "\r\n", "\x0b", "  ",
+          "\u200b", "\u180e"]
+BAD_BYTES = [b"\xff", b"\xc3", b"\xe2\x82", b"\xf0\x9f\x98", b"\xed\xa0\x80", b"\xc0\x80", b"\xf4\x90\x80\x80", b"\xfe good",
+             b"good\x80"]
 
 
 def change_case(rng, word):
@@ -141,7 +150,8 @@ def test_equals_the_package_on_whole_pages(package, peer):
 @pytest.mark.parametrize("text", [
     "", " ", "\u3000", ".", "!", "but", "but but good but bad", "VADER is VERY SMART, uber handsome, and FRIGGIN FUNNY!!!",
     "At least it isn't a horrible book.", "The plot was good, but the characters are uncompelling and the dialog is not great.",
-    "Roger Dodger is at the very least compelling.", "Sentiment analysis has never been this good!", "Without a doubt, excellent idea.",
+    "Roger Dodger is at the very least compelling.", "Sentiment analysis has never been this good!", "Without a doubt,
+    excellent idea.",
     "catch 💘 and 💋 and😁", "no no no good no", "kind OF good", "the beating heart of the kiss of death to die for"])
 def test_equals_the_package_on(peer, text):
     assert_equal(peer, [text.encode()])
@@ -155,7 +165,8 @@ def test_other_lexicons_with_other_letters(tmp_path, package):
                      "least\t-1\nvery\t2\n", "utf-8")
     emoji.write_text("#\tübel sign\n😀\tschön\n👍🏽\tkötü\n\x07\tschön bell\n", "utf-8")
     peer = package.SentimentIntensityAnalyzer(str(words), str(emoji))
-    texts = ["sehr SCHÖN", "SCHÖN und very schön", "ÜBEL!", "ΚΑΛΌΣ", "добрый ДОБРЫЙ", "İYİ", "iyi", "KÖTÜ but schön", "a#b", "#", "😀👍🏽😀",
+    texts = ["sehr SCHÖN", "SCHÖN und very schön", "ÜBEL!", "ΚΑΛΌΣ", "добрый ДОБРЫЙ", "İYİ", "iyi", "KÖTÜ but schön", "a#b",
+             "#", "😀👍🏽😀",
              "kind of", "not so kind schön", "no schön", "K\u0131nd \u212aind", "least kind", "the least schön", "very kind",
              "VERY kind very", "schön \x07", "schön\x07 #\x07"]
     assert_equal(peer, [t.encode() for t in texts], words, emoji)
@@ -187,7 +198,8 @@ def test_a_missing_lexicon_is_named(tmp_path):
 # ---- letters ----
 
 # Cased letters that later versions of Unicode than 14 added.
-NEWER = [(0x1C89, 0x1C8A), (0xA7CB, 0xA7DC), (0xA7F1, 0xA7F1), (0x10D50, 0x10D85), (0x10EC2, 0x10EFF), (0x16EA0, 0x16ED3), (0x1DF25, 0x1DF2A),
+NEWER = [(0x1C89, 0x1C8A), (0xA7CB, 0xA7DC), (0xA7F1, 0xA7F1), (0x10D50, 0x10D85), (0x10EC2, 0x10EFF), (0x16EA0, 0x16ED3),
+         (0x1DF25, 0x1DF2A),
          (0x1E030, 0x1E06D)]
 
 

@@ -67,7 +67,12 @@ static double now(void)
 static mn_turn turn_of(const char *text)
 {
     static const char context[] = "\n\nTeacher: Well?\n\nStudent:";
-    return (mn_turn){.text = text, .len = strlen(text), .context = context, .context_len = strlen(context), .role = "student", .number = 2,
+    return (mn_turn){.text = text,
+                     .len = strlen(text),
+                     .context = context,
+                     .context_len = strlen(context),
+                     .role = "student",
+                     .number = 2,
                      .episode = 12};
 }
 
@@ -211,8 +216,9 @@ static mn_model *judging_model(void)
 static double judged(mn_model *model, const char *yes, const char *no, double scale, const char *context, const char *text)
 {
     mn_reward *reward;
-    mn_scorer *scorer = scorer_of(&reward, &(mn_reward_opts){.kind = MN_REWARD_JUDGE, .judge = model, .question = "?", .yes = yes, .no = no,
-                                                             .scale = scale});
+    mn_scorer *scorer = scorer_of(
+        &reward,
+        &(mn_reward_opts){.kind = MN_REWARD_JUDGE, .judge = model, .question = "?", .yes = yes, .no = no, .scale = scale});
     mn_turn turn = turn_of(text);
     double value = -1, again = -1;
     turn.context = context;
@@ -238,27 +244,28 @@ static void judge_compares_two_answers(void **state)
     mn_model_free(model);
 }
 
-/* Order 2 over a and b, with a start and an end: the judge sees a joining space, and a long context from its end. */
+/* Order 2: what is asked of the model depends on the symbol before the question. */
 static void judge_keeps_the_tail_of_a_long_context(void **state)
 {
     (void)state;
     enum { A, B, Q, S, N };
     static const char *const letters[N] = {"a", "b", "?", " "};
     double lp[(N + 1) * (N + 1) * N];
+    const double after_a[N] = {.7, .1, .1, .1}, after_b[N] = {.4, .2, .2, .2};
     for (size_t one = 0; one <= N; one++)
         for (size_t two = 0; two <= N; two++)
-            for (size_t next = 0; next < N; next++) /* p(a) = .7 after "a?", .4 after "b?", else .25 */
-                lp[(one + (N + 1) * two) * N + next] =
-                    log(one != Q + 1 || (two != A + 1 && two != B + 1) ? .25 : next == A ? (two == A + 1 ? .7 : .4) : (two == A + 1 ? .1 : .2));
+            for (size_t next = 0; next < N; next++) {
+                double p = one == Q + 1 && two == A + 1 ? after_a[next] : one == Q + 1 && two == B + 1 ? after_b[next] : .25;
+                lp[(one + (N + 1) * two) * N + next] = log(p);
+            }
     mn_model *model;
     assert_int_equal(mn_table_new(&model, N, 2, lp, letters, NULL), MN_OK);
     char *context = malloc(10000);
     memset(context, 'b', 9999);
     context[9999] = '\0';
-    const char *answers[2] = {"a", "b"};
     mn_judge judge;
     mn_seat seat = {0};
-    assert_int_equal(mn_judge_open(&judge, model, "?", answers[0], answers[1], 1, NULL), MN_OK);
+    assert_int_equal(mn_judge_open(&judge, model, "?", "a", "b", 1, NULL), MN_OK);
     assert_int_equal(mn_seat_open(&seat, &judge, NULL), MN_OK);
     mn_turn turn = turn_of("a");
     double value;
@@ -330,7 +337,8 @@ static mn_status ask(const char *command, double timeout_s, int asked, double *v
 {
     mn_reward *reward;
     int files = open_files();
-    mn_scorer *scorer = scorer_of(&reward, &(mn_reward_opts){.kind = MN_REWARD_COMMAND, .command = command, .timeout_s = timeout_s});
+    mn_scorer *scorer =
+        scorer_of(&reward, &(mn_reward_opts){.kind = MN_REWARD_COMMAND, .command = command, .timeout_s = timeout_s});
     mn_turn turn = turn_of("So \"good\"\n\xff");
     mn_status status = MN_OK;
     for (int i = 0; i < asked; i++) status = mn_scorer_score(scorer, value, &turn, err);
@@ -354,8 +362,9 @@ static void command_gets_one_line_and_gives_one(void **state)
     FILE *file = fopen(seen, "rb");
     for (int i = 0; i < 3; i++) {
         assert_non_null(fgets(line, sizeof line, file));
-        assert_string_equal(line, "{\"text\": \"So \\\"good\\\"\\n\xEF\xBF\xBD\", \"context\": \"\\n\\nTeacher: Well?\\n\\nStudent:\", "
-                                  "\"role\": \"student\", \"turn\": 2, \"episode\": 12}\n");
+        assert_string_equal(
+            line, "{\"text\": \"So \\\"good\\\"\\n\xEF\xBF\xBD\", \"context\": \"\\n\\nTeacher: Well?\\n\\nStudent:\", "
+                  "\"role\": \"student\", \"turn\": 2, \"episode\": 12}\n");
     }
     assert_null(fgets(line, sizeof line, file));
     fclose(file);
@@ -374,7 +383,8 @@ static void command_may_answer_at_length_and_be_asked_at_length(void **state)
     turn.len = N;
     double value = -1;
     /* Talks on stderr while it is talked to, more than a pipe holds; neither may wait for the other. */
-    const char *command = EACH("dd if=/dev/zero bs=65536 count=8 2>/dev/null | tr '\\0' 'e' >&2; printf '{\"reward\": %60000s}\\n' 1");
+    const char *command =
+        EACH("dd if=/dev/zero bs=65536 count=8 2>/dev/null | tr '\\0' 'e' >&2; printf '{\"reward\": %60000s}\\n' 1");
     mn_scorer *scorer = scorer_of(&reward, &(mn_reward_opts){.kind = MN_REWARD_COMMAND, .command = command, .timeout_s = 60});
     for (int i = 0; i < 2; i++) {
         assert_int_equal(mn_scorer_score(scorer, &value, &turn, NULL), MN_OK);
@@ -384,6 +394,12 @@ static void command_may_answer_at_length_and_be_asked_at_length(void **state)
     mn_reward_free(reward);
     free(text);
 }
+
+#define EXPECTED "expected {\"reward\": x} with x in [0,1] (episode 12, turn 2)"
+#define REFUSED(answer)                                                                                                        \
+    {                                                                                                                          \
+        EACH("echo '" answer "'"), "answered \"" answer "\": " EXPECTED, MN_ERR_INPUT                                          \
+    }
 
 static void command_failures_say_what_happened(void **state)
 {
@@ -399,22 +415,20 @@ static void command_failures_say_what_happened(void **state)
         {"/no/such/program", "ended with exit status 127 (episode 12, turn 2); its last line on stderr: \"", MN_ERR_IO},
         {"kill -SEGV $$", "was killed by signal 11 (SIGSEGV) (episode 12, turn 2)", MN_ERR_IO},
         {"read -r line; exec >&-; sleep 100", "closed its output (episode 12, turn 2)", MN_ERR_IO},
-        {EACH("echo nan"), "answered \"nan\": expected {\"reward\": x} with x in [0,1] (episode 12, turn 2)", MN_ERR_INPUT},
-        {EACH("echo"), "answered an empty line: expected {\"reward\": x} with x in [0,1] (episode 12, turn 2)", MN_ERR_INPUT},
-        {EACH("echo '{\"reward\": NaN}'"), "answered \"{\"reward\": NaN}\": expected {\"reward\": x} with x in [0,1] (episode 12, turn 2)",
-         MN_ERR_INPUT},
-        {EACH("echo '{\"reward\": 1.0000001}'"),
-         "answered \"{\"reward\": 1.0000001}\": expected {\"reward\": x} with x in [0,1] (episode 12, turn 2)", MN_ERR_INPUT},
-        {EACH("echo '{\"reward\": -1e-9}'"), "answered \"{\"reward\": -1e-9}\": expected {\"reward\": x} with x in [0,1] (episode 12, turn 2)",
-         MN_ERR_INPUT},
-        {EACH("echo '{\"reward\": \"1\"}'"), "answered \"{\"reward\": \"1\"}\": expected {\"reward\": x} with x in [0,1] (episode 12, turn 2)",
-         MN_ERR_INPUT},
-        {EACH("echo '{\"score\": 1}'"), "answered \"{\"score\": 1}\": expected {\"reward\": x} with x in [0,1] (episode 12, turn 2)", MN_ERR_INPUT},
-        {EACH("echo '[0.5]'"), "answered \"[0.5]\": expected {\"reward\": x} with x in [0,1] (episode 12, turn 2)", MN_ERR_INPUT},
-        {EACH("echo '{\"reward\": 0.5} x'"), "answered \"{\"reward\": 0.5} x\": expected {\"reward\": x} with x in [0,1] (episode 12, turn 2)",
-         MN_ERR_INPUT},
-        {EACH("printf '{\"reward\": 1}\\n{\"reward\": 1}\\n'"), "answered with more than one line: \"{\"reward\": 1}?{\"reward\": 1}?\" (episode 12, turn 2)",
-         MN_ERR_INPUT},
+        {EACH("echo"), "answered an empty line: " EXPECTED, MN_ERR_INPUT},
+        REFUSED("nan"),
+        REFUSED("{\"reward\": NaN}"),
+        REFUSED("{\"reward\": 1.0000001}"),
+        REFUSED("{\"reward\": -1e-9}"),
+        REFUSED("{\"reward\": 1e999}"),
+        REFUSED("{\"reward\": \"inf\"}"),
+        REFUSED("{\"reward\": null}"),
+        REFUSED("{\"reward\": 0, \"reward\": 1}"),
+        REFUSED("{\"score\": 1}"),
+        REFUSED("[0.5]"),
+        REFUSED("{\"reward\": 0.5} x"),
+        {EACH("printf '{\"reward\": 1}\\n{\"reward\": 1}\\n'"),
+         "answered with more than one line: \"{\"reward\": 1}?{\"reward\": 1}?\" (episode 12, turn 2)", MN_ERR_INPUT},
         {EACH("printf %70000s 1; echo"), "answered with a line of more than 65536 bytes: \"", MN_ERR_INPUT},
     };
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
@@ -490,7 +504,8 @@ static void command_that_died_raises_no_signal(void **state)
     double value = 7;
     mn_turn turn = turn_of("");
     assert_int_equal(sigaction(SIGPIPE, &before, NULL), 0);
-    mn_scorer *scorer = scorer_of(&reward, &(mn_reward_opts){.kind = MN_REWARD_COMMAND, .timeout_s = 20,
+    mn_scorer *scorer = scorer_of(&reward, &(mn_reward_opts){.kind = MN_REWARD_COMMAND,
+                                                             .timeout_s = 20,
                                                              .command = "read -r line; echo '{\"reward\": 1}'; kill -9 $$"});
     assert_int_equal(mn_scorer_score(scorer, &value, &turn, &err), MN_OK);
     assert_int_equal(waitid(P_ALL, 0, &info, WEXITED | WNOWAIT), 0);
@@ -508,9 +523,14 @@ static void command_needs_a_command_and_a_limit(void **state)
 {
     (void)state;
     mn_reward *reward;
-    assert_int_equal(mn_reward_open(&reward, &(mn_reward_opts){.kind = MN_REWARD_COMMAND, .command = "", .timeout_s = 1}, NULL), MN_ERR_INPUT);
-    assert_int_equal(mn_reward_open(&reward, &(mn_reward_opts){.kind = MN_REWARD_COMMAND, .command = "cat", .timeout_s = 0}, NULL), MN_ERR_INPUT);
-    assert_int_equal(mn_reward_open(&reward, &(mn_reward_opts){.kind = MN_REWARD_COMMAND, .command = "cat", .timeout_s = NAN}, NULL), MN_ERR_INPUT);
+    assert_int_equal(mn_reward_open(&reward, &(mn_reward_opts){.kind = MN_REWARD_COMMAND, .command = "", .timeout_s = 1}, NULL),
+                     MN_ERR_INPUT);
+    assert_int_equal(
+        mn_reward_open(&reward, &(mn_reward_opts){.kind = MN_REWARD_COMMAND, .command = "cat", .timeout_s = 0}, NULL),
+        MN_ERR_INPUT);
+    assert_int_equal(
+        mn_reward_open(&reward, &(mn_reward_opts){.kind = MN_REWARD_COMMAND, .command = "cat", .timeout_s = NAN}, NULL),
+        MN_ERR_INPUT);
 }
 
 /* ---- threads ---- */

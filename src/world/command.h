@@ -12,7 +12,7 @@
 
 typedef struct mn_command mn_command;
 
-/* Starts the program by /bin/sh -c, in a process group of its own. timeout_s: for each answer, and the first includes its start.
+/* Starts the program by /bin/sh -c, in a process group of its own. timeout_s: for each answer; the first includes its start.
  * MN_ERR_IO, MN_ERR_MEMORY. */
 MN_CHECKED mn_status mn_command_new(mn_command **out, const char *command, double timeout_s, mn_err *err);
 /* Kills what is left of the process group and reaps the program. */

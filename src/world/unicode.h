@@ -17,7 +17,7 @@ size_t mn_unicode_lower_wide(char out[4], uint32_t c);
 mn_case mn_unicode_case_wide(uint32_t c);
 bool mn_unicode_space_wide(uint32_t c);
 
-/* Code point that text begins with; the number of bytes it takes. A byte that begins no character is U+FFFD, one byte. len >= 1. */
+/* Code point that text begins with; the number of bytes it takes. A byte that begins no character is U+FFFD. len >= 1. */
 static inline size_t mn_unicode_get(uint32_t *c, const char *text, size_t len)
 {
     if ((unsigned char)*text >= 0x80) return mn_unicode_get_wide(c, text, len);
