@@ -134,8 +134,9 @@ def test_equals_the_package_on_made_up_lines(package, peer):
 
 
 def test_equals_the_package_on_every_word_alone_and_modified(package, peer):
-    frames = ["{}", "not {}!", "A VERY {}?", "never so {} but {}", "least {}", "it was no {} or {} at all"]
-    assert_equal(peer, [f.replace("{}", w).encode() for f in frames for w in peer.lexicon])
+    frames = ["not {}!", "A VERY {}?", "never so {} but {}", "least {}", "it was no {} or {} at all"]
+    assert_equal(peer, [w.encode() for w in peer.lexicon])
+    assert_equal(peer, [frames[i % 5].replace("{}", w).encode() for i, w in enumerate(peer.lexicon)])
 
 
 def test_equals_the_package_on_every_emoji(peer):
@@ -151,7 +152,8 @@ def test_equals_the_package_on_whole_pages(package, peer):
     "", " ", "\u3000", ".", "!", "but", "but but good but bad", "VADER is VERY SMART, uber handsome, and FRIGGIN FUNNY!!!",
     "At least it isn't a horrible book.", "The plot was good, but the characters are uncompelling and the dialog is not great.",
     "Roger Dodger is at the very least compelling.", "Sentiment analysis has never been this good!", 
-    "Without a doubt, excellent idea.", "catch 💘 and 💋 and😁", "no no no good no", "kind OF good", "the beating heart of the kiss of death to die for"])
+    "Without a doubt, excellent idea.", "catch 💘 and 💋 and😁", "no no no good no", "kind OF good",
+    "the beating heart of the kiss of death to die for"])
 def test_equals_the_package_on(peer, text):
     assert_equal(peer, [text.encode()])
 

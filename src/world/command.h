@@ -1,5 +1,5 @@
 /* Reward by a program: it runs as long as the scorer, and answers one line of JSON with one line of JSON.
- *   to its stdin    {"text": "...", "context": "...", "role": "student", "turn": 0, "episode": 12}
+ *   to its stdin    {"text": "...", "context": "...", "role": "student", "turn": 1, "episode": 12}
  *   from its stdout {"reward": 0.75}
  * It must not buffer its answers. What it writes to stderr is kept for the error message. */
 #ifndef MN_COMMAND_H

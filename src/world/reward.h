@@ -25,7 +25,7 @@ typedef struct mn_turn {
     const char *context; /* the conversation before it, labels included, its own too */
     size_t context_len;
     const char *role;
-    size_t number; /* among the turns of its role in this episode */
+    size_t number; /* among the turns of its role in this episode, from 1; 0: it had none, and this is an empty text */
     uint64_t episode;
 } mn_turn;
 
