@@ -392,6 +392,16 @@ static void command_may_answer_at_length_and_be_asked_at_length(void **state)
     }
     mn_scorer_free(scorer);
     mn_reward_free(reward);
+
+    /* One that answers before it has read all. */
+    mn_err err = {0};
+    command = "head -c 1 >/dev/null; echo '{\"reward\": 1}'; sleep 100";
+    scorer = scorer_of(&reward, &(mn_reward_opts){.kind = MN_REWARD_COMMAND, .command = command, .timeout_s = 60});
+    assert_int_equal(mn_scorer_score(scorer, &value, &turn, &err), MN_ERR_INPUT);
+    assert_string_equal(err.message,
+                        "the reward command wrote \"{\"reward\": 1}?\" before it had its question (episode 12, turn 2)");
+    mn_scorer_free(scorer);
+    mn_reward_free(reward);
     free(text);
 }
 
@@ -484,7 +494,8 @@ static void command_that_speaks_first_is_refused(void **state)
     struct stat info = {.st_size = 0};
     while (info.st_size == 0) assert_int_equal(stat(path, &info), 0);
     assert_int_equal(mn_scorer_score(scorer, &value, &turn, &err), MN_ERR_INPUT);
-    assert_string_equal(err.message, "the reward command wrote \"{\"reward\": 1}?\" before it was asked (episode 12, turn 2)");
+    assert_string_equal(err.message,
+                        "the reward command wrote \"{\"reward\": 1}?\" before it had its question (episode 12, turn 2)");
     assert_int_equal(mn_scorer_score(scorer, &value, &turn, &err), MN_ERR_IO);
     assert_string_equal(err.message, "the reward command was ended after a failure");
     assert_true(value == 7);

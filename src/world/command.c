@@ -228,7 +228,7 @@ static void send_more(mn_command *c, size_t *sent)
         *sent = c->request.len;
 }
 
-/* Reads what is there; *whole when the answer has its newline. */
+/* Reads what is there; *whole when the answer has its newline. asked: the whole question was sent. */
 static mn_status read_more(mn_command *c, bool *whole, bool asked, const mn_turn *turn, mn_err *err)
 {
     char part[120], chunk[4096];
@@ -239,7 +239,7 @@ static mn_status read_more(mn_command *c, bool *whole, bool asked, const mn_turn
         return give_up(c, err, MN_ERR_MEMORY, turn, "answered more than the memory holds");
     const char *end = memchr(c->answer.data, '\n', c->answer.len);
     quote(part, sizeof part, "", c->answer.data, c->answer.len);
-    if (!asked) return give_up(c, err, MN_ERR_INPUT, turn, "wrote %s before it was asked", part);
+    if (!asked) return give_up(c, err, MN_ERR_INPUT, turn, "wrote %s before it had its question", part);
     if (!end && c->answer.len > MN_COMMAND_LONGEST)
         return give_up(c, err, MN_ERR_INPUT, turn, "answered with a line of more than %d bytes: %s", MN_COMMAND_LONGEST, part);
     if (end && end != c->answer.data + c->answer.len - 1)
@@ -265,7 +265,7 @@ static mn_status exchange(mn_command *c, const mn_turn *turn, mn_err *err)
         if (poll(ends, 3, left < 1e6 ? (int)ceil(1e3 * left) : 1000000000) < 0 && errno != EINTR)
             return give_up(c, err, MN_ERR_IO, turn, "cannot be heard: %s", strerror(errno));
         if (ends[1].revents) listen_to(c);
-        if (ends[0].revents) MN_TRY(read_more(c, &whole, sent > 0, turn, err));
+        if (ends[0].revents) MN_TRY(read_more(c, &whole, sent == c->request.len, turn, err));
         if (ends[2].revents) send_more(c, &sent);
     }
     return MN_OK;

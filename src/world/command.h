@@ -21,7 +21,7 @@ void mn_command_free(mn_command *command);
 /* Asks for the reward of a turn. Any failure also ends the program as free does; asking again then is MN_ERR_IO.
  *   MN_ERR_IO     it died, or closed its output: with exit status or signal and the last line of its stderr
  *   MN_ERR_LIMIT  no answer in time
- *   MN_ERR_INPUT  an answer that is not one line {"reward": x} with x in [0,1], or before it was asked
+ *   MN_ERR_INPUT  an answer that is not one line {"reward": x} with x in [0,1], or before it had its question
  * No signal reaches the caller: a write to a dead program is an error like others. */
 MN_CHECKED mn_status mn_command_ask(mn_command *command, double *value, const mn_turn *turn, mn_err *err);
 
