@@ -11,7 +11,7 @@ import unicodedata
 import pytest
 
 BUILD = pathlib.Path(os.environ.get("MIGHTNT", "build/mightnt")).resolve().parent
-DRIVER = BUILD / "drive_lexicon"
+DRIVER = BUILD / "tests" / "drive_lexicon"
 
 
 def cache():
