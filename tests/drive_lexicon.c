@@ -1,4 +1,5 @@
-/* For test_lexicon.py. drive_lexicon WORDS EMOJI: for every text of stdin that a NUL ends, a line "compound positive neutral negative".
+/* For test_lexicon.py.
+ * drive_lexicon WORDS EMOJI: for every text of stdin that a NUL ends, a line "compound positive neutral negative".
  * drive_lexicon: for every character a line "code point, case, space, lower-case form", all in hexadecimal. */
 #include <stdio.h>
 #include <string.h>

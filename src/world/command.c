@@ -20,11 +20,11 @@
 extern char **environ;
 
 struct mn_command {
-    pid_t pid;              /* 0: stopped */
-    int in, out, errors;    /* our ends of its stdin (a socket: those can be written to without SIGPIPE), stdout and stderr */
+    pid_t pid;           /* 0: stopped */
+    int in, out, errors; /* our ends of its stdin (a socket: those can be written to without SIGPIPE), stdout and stderr */
     double timeout_s;
     mn_buf request, answer;
-    char words[160];        /* beginning of its last line on stderr */
+    char words[160]; /* beginning of its last line on stderr */
     size_t n_words;
     bool words_end;
 };
@@ -74,7 +74,8 @@ static mn_status start(mn_command *c, const char *command, mn_err *err)
 {
     int in[2] = {-1, -1}, out[2] = {-1, -1}, errors[2] = {-1, -1}, failure = 0;
     pid_t pid = 0;
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, in) != 0 || pipe2(out, O_CLOEXEC) != 0 || pipe2(errors, O_CLOEXEC) != 0)
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, in) != 0 || pipe2(out, O_CLOEXEC) != 0 ||
+        pipe2(errors, O_CLOEXEC) != 0)
         failure = errno;
     else
         failure = spawn(&pid, command, (int[3]){in[1], out[1], errors[1]});
@@ -171,7 +172,8 @@ static void quote(char *out, size_t size, const char *before, const char *text, 
 }
 
 /* Ends the program and reports what it did, with its last words. */
-static mn_status give_up(mn_command *c, mn_err *err, mn_status code, const mn_turn *turn, const char *format, ...) MN_PRINTF(5, 6);
+static mn_status give_up(mn_command *c, mn_err *err, mn_status code, const mn_turn *turn, const char *format, ...)
+    MN_PRINTF(5, 6);
 static mn_status give_up(mn_command *c, mn_err *err, mn_status code, const mn_turn *turn, const char *format, ...)
 {
     char what[300], words[220];
@@ -180,10 +182,12 @@ static mn_status give_up(mn_command *c, mn_err *err, mn_status code, const mn_tu
     vsnprintf(what, sizeof what, format, args);
     va_end(args);
     reap(c);
-    for (int i = 0; i < 32 && c->errors >= 0 && poll(&(struct pollfd){.fd = c->errors, .events = POLLIN}, 1, 0) > 0; i++) listen_to(c);
+    for (int i = 0; i < 32 && c->errors >= 0 && poll(&(struct pollfd){.fd = c->errors, .events = POLLIN}, 1, 0) > 0; i++)
+        listen_to(c);
     close_ends(c);
     quote(words, sizeof words, "; its last line on stderr: ", c->words, c->n_words);
-    return mn_fail(err, code, "the reward command %s (episode %" PRIu64 ", turn %zu)%s", what, turn->episode, turn->number, words);
+    return mn_fail(err, code, "the reward command %s (episode %" PRIu64 ", turn %zu)%s", what, turn->episode, turn->number,
+                   words);
 }
 
 /* Its output has ended: tells why. */
@@ -193,7 +197,8 @@ static mn_status gone(mn_command *c, const mn_turn *turn, mn_err *err)
     quote(part, sizeof part, " after ", c->answer.data, c->answer.len);
     bool ended = has_ended(c, 200);
     int status = reap(c);
-    if (ended && WIFEXITED(status)) return give_up(c, err, MN_ERR_IO, turn, "ended with exit status %d%s", WEXITSTATUS(status), part);
+    if (ended && WIFEXITED(status))
+        return give_up(c, err, MN_ERR_IO, turn, "ended with exit status %d%s", WEXITSTATUS(status), part);
     if (!ended || !WIFSIGNALED(status)) return give_up(c, err, MN_ERR_IO, turn, "closed its output%s", part);
     const char *name = sigabbrev_np(WTERMSIG(status));
     return give_up(c, err, MN_ERR_IO, turn, "was killed by signal %d (SIG%s)%s", WTERMSIG(status), name ? name : "?", part);
@@ -223,24 +228,26 @@ static void send_more(mn_command *c, size_t *sent)
         *sent = c->request.len;
 }
 
-/* Reads what is there; *whole when the answer has its newline. */
+/* Reads what is there; *whole when the answer has its newline. asked: the whole question was sent. */
 static mn_status read_more(mn_command *c, bool *whole, bool asked, const mn_turn *turn, mn_err *err)
 {
     char part[120], chunk[4096];
     ssize_t got = read(c->out, chunk, sizeof chunk);
     if (got < 0 && errno == EINTR) return MN_OK;
     if (got <= 0) return gone(c, turn, err);
-    if (mn_buf_put(&c->answer, chunk, (size_t)got) != MN_OK) return give_up(c, err, MN_ERR_MEMORY, turn, "answered more than the memory holds");
+    if (mn_buf_put(&c->answer, chunk, (size_t)got) != MN_OK)
+        return give_up(c, err, MN_ERR_MEMORY, turn, "answered more than the memory holds");
     const char *end = memchr(c->answer.data, '\n', c->answer.len);
     quote(part, sizeof part, "", c->answer.data, c->answer.len);
-    if (!asked) return give_up(c, err, MN_ERR_INPUT, turn, "wrote %s before it was asked", part);
+    if (!asked) return give_up(c, err, MN_ERR_INPUT, turn, "wrote %s before it had its question", part);
     if (!end && c->answer.len > MN_COMMAND_LONGEST)
         return give_up(c, err, MN_ERR_INPUT, turn, "answered with a line of more than %d bytes: %s", MN_COMMAND_LONGEST, part);
-    if (end && end != c->answer.data + c->answer.len - 1) return give_up(c, err, MN_ERR_INPUT, turn, "answered with more than one line: %s", part);
+    if (end && end != c->answer.data + c->answer.len - 1)
+        return give_up(c, err, MN_ERR_INPUT, turn, "answered with more than one line: %s", part);
     return *whole = end, MN_OK;
 }
 
-/* Sends the request and collects one line. Reads and writes go on side by side, so that neither side waits for the other for ever. */
+/* Sends the request and collects one line. Reads and writes go on side by side: neither side waits for the other for ever. */
 static mn_status exchange(mn_command *c, const mn_turn *turn, mn_err *err)
 {
     double deadline = now() + c->timeout_s;
@@ -258,7 +265,7 @@ static mn_status exchange(mn_command *c, const mn_turn *turn, mn_err *err)
         if (poll(ends, 3, left < 1e6 ? (int)ceil(1e3 * left) : 1000000000) < 0 && errno != EINTR)
             return give_up(c, err, MN_ERR_IO, turn, "cannot be heard: %s", strerror(errno));
         if (ends[1].revents) listen_to(c);
-        if (ends[0].revents) MN_TRY(read_more(c, &whole, sent > 0, turn, err));
+        if (ends[0].revents) MN_TRY(read_more(c, &whole, sent == c->request.len, turn, err));
         if (ends[2].revents) send_more(c, &sent);
     }
     return MN_OK;
@@ -285,6 +292,7 @@ mn_status mn_command_ask(mn_command *c, double *value, const mn_turn *turn, mn_e
     MN_TRY(exchange(c, turn, err));
     quote(part, sizeof part, "", c->answer.data, c->answer.len - 1);
     if (!read_reward(&x, &c->answer))
-        return give_up(c, err, MN_ERR_INPUT, turn, "answered %s: expected {\"reward\": x} with x in [0,1]", *part ? part : "an empty line");
+        return give_up(c, err, MN_ERR_INPUT, turn, "answered %s: expected {\"reward\": x} with x in [0,1]",
+                       *part ? part : "an empty line");
     return *value = x, MN_OK;
 }

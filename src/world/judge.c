@@ -7,8 +7,8 @@
 /* ---- what is shared ---- */
 
 /* All symbols of a text, in *ids, which may grow. */
-static mn_status tokenize(int32_t **ids, size_t *cap, size_t *n, const mn_model *model, const char *text, size_t len, bool opening,
-                          mn_err *err)
+static mn_status tokenize(int32_t **ids, size_t *cap, size_t *n, const mn_model *model, const char *text, size_t len,
+                          bool opening, mn_err *err)
 {
     MN_TRY(mn_model_tokenize(model, *ids, *cap, n, text, len, opening, err));
     if (*n <= *cap) return MN_OK;
@@ -25,7 +25,8 @@ static mn_status read_answers(mn_judge *judge, const char *yes, const char *no, 
     size_t cap[2] = {0, 0};
     MN_TRY(tokenize(&judge->yes, &cap[0], &judge->n_yes, judge->model, yes, strlen(yes), false, err));
     MN_TRY(tokenize(&judge->no, &cap[1], &judge->n_no, judge->model, no, strlen(no), false, err));
-    if (!judge->n_yes || !judge->n_no) return mn_fail(err, MN_ERR_INPUT, "the judge's answers \"%s\" and \"%s\": expected two texts", yes, no);
+    if (!judge->n_yes || !judge->n_no)
+        return mn_fail(err, MN_ERR_INPUT, "the judge's answers \"%s\" and \"%s\": expected two texts", yes, no);
     if (judge->n_yes == judge->n_no && memcmp(judge->yes, judge->no, judge->n_yes * sizeof *judge->yes) == 0)
         return mn_fail(err, MN_ERR_INPUT, "the judge's answers \"%s\" and \"%s\" are the same to the model", yes, no);
     return MN_OK;
@@ -38,13 +39,15 @@ static mn_status measure(mn_judge *judge, mn_err *err)
     MN_TRY(mn_model_tokenize(judge->model, NULL, 0, &judge->n_start, "", 0, true, err));
     MN_TRY(mn_model_tokenize(judge->model, NULL, 0, &question, judge->question, strlen(judge->question), true, err));
     if (answer >= longest || question >= longest - answer)
-        return mn_fail(err, MN_ERR_INPUT, "the judge's question and answer take %zu symbols and leave none of the %zu to the conversation",
+        return mn_fail(err, MN_ERR_INPUT,
+                       "the judge's question and answer take %zu symbols and leave none of the %zu to the conversation",
                        question + answer, longest);
     judge->room = longest - answer;
     return MN_OK;
 }
 
-mn_status mn_judge_open(mn_judge *judge, mn_model *model, const char *question, const char *yes, const char *no, double scale, mn_err *err)
+mn_status mn_judge_open(mn_judge *judge, mn_model *model, const char *question, const char *yes, const char *no, double scale,
+                        mn_err *err)
 {
     *judge = (mn_judge){.model = model, .question = question, .scale = scale};
     mn_status status = read_answers(judge, yes, no, err);
@@ -87,7 +90,8 @@ static mn_status lay_out(mn_seat *seat, const mn_judge *judge, const mn_turn *tu
     mn_buf *text = &seat->text;
     mn_buf_clear(text);
     mn_status status = mn_buf_put(text, turn->context, turn->context_len);
-    if (status == MN_OK && turn->len && text->len && !isspace((unsigned char)text->data[text->len - 1])) status = mn_buf_put(text, " ", 1);
+    if (status == MN_OK && turn->len && text->len && !isspace((unsigned char)text->data[text->len - 1]))
+        status = mn_buf_put(text, " ", 1);
     if (status == MN_OK) status = mn_buf_put(text, turn->text, turn->len);
     if (status == MN_OK) status = mn_buf_puts(text, judge->question);
     if (status != MN_OK) return mn_fail(err, status, "out of memory");

@@ -22,26 +22,27 @@ typedef struct mn_judge {
 } mn_judge;
 
 /* scale > 0. MN_ERR_INPUT where the answers are empty or the same symbols, or leave no room in the model's positions. */
-MN_CHECKED mn_status mn_judge_open(mn_judge *judge, mn_model *model, const char *question, const char *yes, const char *no, double scale,
-                                   mn_err *err);
+MN_CHECKED mn_status mn_judge_open(mn_judge *judge, mn_model *model, const char *question, const char *yes, const char *no,
+                                   double scale, mn_err *err);
 void mn_judge_close(mn_judge *judge);
 
 /* One thread's place on the model. Start from {0}. */
 typedef struct mn_seat {
     mn_worker *worker;
     mn_session *session;
-    double *lp;           /* [A] */
+    double *lp; /* [A] */
     mn_buf text;
-    int32_t *ids;         /* [cap] */
+    int32_t *ids; /* [cap] */
     size_t cap;
 } mn_seat;
 
 MN_CHECKED mn_status mn_seat_open(mn_seat *seat, const mn_judge *judge, mn_err *err);
 void mn_seat_close(mn_seat *seat);
 
-/* *value in [0,1]. Computed anew from the start each time, so it depends on the turn alone. The text is context, turn and question, with
- * a space between context and turn where there is none. Where it is too long, symbols are dropped from its beginning (never
- * the model's own start symbols) until it fits. MN_ERR_NUM where neither answer is possible, and what the model's session gives. */
+/* *value in [0,1]. Computed anew from the start each time, so it depends on the turn alone. The text is context, turn and
+ * question, with a space between context and turn where there is none. Where it is too long, symbols are dropped from its
+ * beginning (never the model's own start symbols) until it fits. MN_ERR_NUM where neither answer is possible, and what the
+ * model's session gives. */
 MN_CHECKED mn_status mn_judge_turn(double *value, mn_seat *seat, const mn_judge *judge, const mn_turn *turn, mn_err *err);
 
 #endif

@@ -1,4 +1,4 @@
-#define _GNU_SOURCE /* memmem, strtod_l */
+#define _GNU_SOURCE /* strtod_l */
 #include "world/lexicon.h"
 
 #include <locale.h>
@@ -11,42 +11,45 @@
 
 /* ---- the rules' own words and numbers ---- */
 
-#define BOOST 0.293           /* an intensifier's, or less a dampener's */
-#define CAPITALS 0.733        /* a word in capitals among others that are not */
+#define BOOST 0.293    /* an intensifier's, or less a dampener's */
+#define CAPITALS 0.733 /* a word in capitals among others that are not */
 #define NEGATION (-0.74)
 #define NEVER_SO 1.25
-#define FARTHER 0.95          /* share of its effect that a modifier keeps two words before, */
-#define FARTHEST 0.9          /* and three words before */
-#define EXCLAMATION 0.292     /* each of up to 4 */
-#define QUESTION 0.18         /* each of 2 or 3 */
-#define QUESTIONS 0.96        /* of more than 3 together */
+#define FARTHER 0.95      /* share of its effect that a modifier keeps two words before, */
+#define FARTHEST 0.9      /* and three words before */
+#define EXCLAMATION 0.292 /* each of up to 4 */
+#define QUESTION 0.18     /* each of 2 or 3 */
+#define QUESTIONS 0.96    /* of more than 3 together */
 #define BEFORE_BUT 0.5
 #define AFTER_BUT 1.5
 #define NORMALIZER 15
 
 static const char intensifiers[] =
-    "absolutely amazingly awfully completely considerable considerably decidedly deeply effing enormous enormously entirely especially "
-    "exceptional exceptionally extreme extremely fabulously flipping flippin frackin fracking fricking frickin frigging friggin fully "
-    "fuckin fucking fuggin fugging greatly hella highly hugely incredible incredibly intensely major majorly more most particularly "
-    "purely quite really remarkably so substantially thoroughly total totally tremendous tremendously uber unbelievably unusually "
-    "utter utterly very";
+    "absolutely amazingly awfully completely considerable considerably decidedly deeply effing enormous enormously entirely "
+    "especially exceptional exceptionally extreme extremely fabulously flipping flippin frackin fracking fricking frickin "
+    "frigging friggin fully fuckin fucking fuggin fugging greatly hella highly hugely incredible incredibly intensely major "
+    "majorly more most particularly purely quite really remarkably so substantially thoroughly total totally tremendous "
+    "tremendously uber unbelievably unusually utter utterly very";
 static const char dampeners[] =
-    "almost barely hardly kinda kindof kind-of less little marginal marginally occasional occasionally partly scarce scarcely slight "
-    "slightly somewhat sorta sortof sort-of";
+    "almost barely hardly kinda kindof kind-of less little marginal marginally occasional occasionally partly scarce scarcely "
+    "slight slightly somewhat sorta sortof sort-of";
 /* Besides every word with "n't" in it. */
 static const char negations[] =
-    "aint arent cannot cant couldnt darent didnt doesnt dont hadnt hasnt havent isnt mightnt mustnt neednt neither never none nope nor "
-    "not nothing nowhere oughtnt shant shouldnt uhuh uh-uh wasnt werent without wont wouldnt rarely seldom despite";
+    "aint arent cannot cant couldnt darent didnt doesnt dont hadnt hasnt havent isnt mightnt mustnt neednt neither never none "
+    "nope nor not nothing nowhere oughtnt shant shouldnt uhuh uh-uh wasnt werent without wont wouldnt rarely seldom despite";
 
 /* Words with a part of their own in some rule. */
 typedef enum part {
     PART_NONE,
-    ASS, AT, BAD, BEATING, BOMB, BUS, BUT, DEATH, DIE, DOUBT, ENOUGH, FOR, HEART, JUST, KIND, KISS, LEAST, NEVER, NO, NOR, OF, OR,
-    RIGHT, SHIT, SO, SORT, STOP, THE, THIS, TO, VERY, WITHOUT, YEAH
+    /* clang-format off */
+    ASS, AT, BAD, BEATING, BOMB, BUS, BUT, DEATH, DIE, DOUBT, ENOUGH, FOR, HEART, JUST, KIND, KISS, LEAST, NEVER, NO, NOR, OF,
+    OR, RIGHT, SHIT, SO, SORT, STOP, THE, THIS, TO, VERY, WITHOUT, YEAH
+    /* clang-format on */
 } part;
 /* In the order of the enumeration. */
-static const char parts[] = "ass at bad beating bomb bus but death die doubt enough for heart just kind kiss least never no nor of or "
-                            "right shit so sort stop the this to very without yeah";
+static const char parts[] =
+    "ass at bad beating bomb bus but death die doubt enough for heart just kind kiss least never no nor of or right shit so "
+    "sort stop the this to very without yeah";
 
 typedef struct phrase {
     part words[3]; /* PART_NONE at the end of two */
@@ -54,8 +57,8 @@ typedef struct phrase {
 } phrase;
 
 static const phrase idioms[] = {
-    {{THE, SHIT}, 3}, {{THE, BOMB}, 3}, {{BAD, ASS}, 1.5}, {{BUS, STOP}, 0}, {{YEAH, RIGHT}, -2}, {{BEATING, HEART}, 3.5},
-    {{KISS, OF, DEATH}, -1.5}, {{TO, DIE, FOR}, 3}, {{PART_NONE}, 0},
+    {{THE, SHIT}, 3},        {{THE, BOMB}, 3},          {{BAD, ASS}, 1.5},   {{BUS, STOP}, 0}, {{YEAH, RIGHT}, -2},
+    {{BEATING, HEART}, 3.5}, {{KISS, OF, DEATH}, -1.5}, {{TO, DIE, FOR}, 3}, {{PART_NONE}, 0},
 };
 static const phrase damping[] = {{{JUST, ENOUGH}, -BOOST}, {{KIND, OF}, -BOOST}, {{SORT, OF}, -BOOST}, {{PART_NONE}, 0}};
 
@@ -63,7 +66,7 @@ static const phrase damping[] = {{{JUST, ENOUGH}, -BOOST}, {{KIND, OF}, -BOOST},
 typedef struct mn_lexicon_word {
     double valence, boost; /* boost 0: neither intensifier nor dampener */
     part part;
-    bool known;            /* in the lexicon */
+    bool known; /* in the lexicon */
     bool negates, capitals;
 } word;
 
@@ -73,12 +76,12 @@ typedef struct span {
 
 struct mn_lexicon {
     mn_dictionary dictionary;
-    word *words;            /* [dictionary.n], room for cap */
+    word *words; /* [dictionary.n], room for cap */
     size_t cap;
     mn_dictionary emoji;
-    span *descriptions;     /* [emoji.n], in text */
+    span *descriptions; /* [emoji.n], in text */
     mn_buf text;
-    uint32_t first_emoji;   /* no character below it is in emoji */
+    uint32_t first_emoji; /* no character below it is in emoji */
 };
 
 /* ---- opening ---- */
@@ -115,7 +118,10 @@ static mn_status add_rules(mn_lexicon *l)
         const char *list;
         double boost;
         bool negates, part;
-    } rules[] = {{intensifiers, BOOST, false, false}, {dampeners, -BOOST, false, false}, {negations, 0, true, false}, {parts, 0, false, true}};
+    } rules[] = {{intensifiers, BOOST, false, false},
+                 {dampeners, -BOOST, false, false},
+                 {negations, 0, true, false},
+                 {parts, 0, false, true}};
     part p = PART_NONE;
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
         const char *list = rules[i].list, *text;
@@ -155,12 +161,15 @@ static mn_status split_line(const char *field[2], size_t len[2], const char *lin
     for (size_t i = 0, n; i < size; i += n) {
         n = mn_unicode_get(&c, line + i, size - i);
         if (n == 1 && c == MN_REPLACEMENT)
-            return mn_fail_at(err, MN_ERR_INPUT, at->name, at->number, i + 1, "expected UTF-8, got the byte 0x%02x", (unsigned char)line[i]);
+            return mn_fail_at(err, MN_ERR_INPUT, at->name, at->number, i + 1, "expected UTF-8, got the byte 0x%02x",
+                              (unsigned char)line[i]);
     }
     strip_spaces(&text, &size);
     if (!size) return MN_OK;
     const char *tab = memchr(text, '\t', size);
-    if (!tab) return mn_fail_at(err, MN_ERR_INPUT, at->name, at->number, (size_t)(text - line) + 1, "expected two fields with a tab between");
+    if (!tab)
+        return mn_fail_at(err, MN_ERR_INPUT, at->name, at->number, (size_t)(text - line) + 1,
+                          "expected two fields with a tab between");
     const char *end = memchr(tab + 1, '\t', size - (size_t)(tab + 1 - text));
     field[0] = text;
     len[0] = (size_t)(tab - text);
@@ -185,13 +194,15 @@ static bool read_valence(double *x, const char *text, size_t len)
     return end == digits + len && fabs(*x) <= 100;
 }
 
-static mn_status add_word(mn_lexicon *l, const char *field[2], const size_t len[2], const mn_lines *at, const char *line, mn_err *err)
+static mn_status add_word(mn_lexicon *l, const char *field[2], const size_t len[2], const mn_lines *at, const char *line,
+                          mn_err *err)
 {
     double valence;
     word *w;
     if (!read_valence(&valence, field[1], len[1]))
         return mn_fail_at(err, MN_ERR_INPUT, at->name, at->number, (size_t)(field[1] - line) + 1,
-                          "expected a mean valence, a number within -100..100, got \"%.*s\"", (int)(len[1] < 40 ? len[1] : 40), field[1]);
+                          "expected a mean valence, a number within -100..100, got \"%.*s\"", (int)(len[1] < 40 ? len[1] : 40),
+                          field[1]);
     mn_buf key = {0};
     mn_status status = MN_OK;
     for (size_t i = 0, n; i < len[0] && status == MN_OK; i += n) { /* sigmas as scoring writes them */
@@ -273,10 +284,9 @@ void mn_lexicon_free(mn_lexicon *l)
 
 /* ---- from text to words ---- */
 
-/* Copies the text with emoji described. As the package has it, a description is set off by a space before it, but not after it. */
+/* Copies the text with emoji described. As the package has it, a space sets a description off before it, but not after it. */
 static mn_status describe_emoji(mn_buf *out, const mn_lexicon *l, const char *text, size_t len)
 {
-    bool after_space = true;
     mn_buf_clear(out);
     MN_TRY(mn_buf_reserve(out, len));
     for (size_t i = 0, n; i < len; i += n) {
@@ -285,18 +295,16 @@ static mn_status describe_emoji(mn_buf *out, const mn_lexicon *l, const char *te
         for (n = 0; i + n < len && (unsigned char)text[i + n] < 0x80 && (unsigned char)text[i + n] < l->first_emoji;) n++;
         if (n) {
             MN_TRY(mn_buf_put(out, text + i, n));
-            after_space = text[i + n - 1] == ' ';
             continue;
         }
         n = mn_unicode_get(&c, text + i, len - i);
-        size_t size = mn_unicode_put(bytes, c), index = c < l->first_emoji ? MN_ABSENT : mn_dictionary_find(&l->emoji, bytes, size);
+        size_t size = mn_unicode_put(bytes, c),
+               index = c < l->first_emoji ? MN_ABSENT : mn_dictionary_find(&l->emoji, bytes, size);
         if (index == MN_ABSENT) {
             MN_TRY(mn_buf_put(out, bytes, size));
-            after_space = c == ' ';
         } else {
-            if (!after_space) MN_TRY(mn_buf_put(out, " ", 1));
+            MN_TRY(mn_buf_put(out, " ", 1));
             MN_TRY(mn_buf_put(out, l->text.data + l->descriptions[index].at, l->descriptions[index].len));
-            after_space = false;
         }
     }
     return MN_OK;
@@ -307,7 +315,7 @@ static bool is_punctuation(char c)
     return (c >= '!' && c <= '/') || (c >= ':' && c <= '@') || (c >= '[' && c <= '`') || (c >= '{' && c <= '~');
 }
 
-/* Takes the punctuation off both ends, unless at most two characters would be left: then it may be an emoticon, and stays whole. */
+/* Takes the punctuation off both ends, unless at most two characters would be left: it may be an emoticon then. */
 static void strip_punctuation(const char **text, size_t *len)
 {
     const char *t = *text;
@@ -321,7 +329,7 @@ static void strip_punctuation(const char **text, size_t *len)
 /* What the lexicon and the rules know of a word in valid UTF-8, and how it is written. */
 static mn_status look_up(word *out, mn_buf *lower, const mn_lexicon *l, const char *text, size_t len)
 {
-    bool capital = false, small = false;
+    bool capital = false, small = false, negates = false;
     mn_buf_clear(lower);
     MN_TRY(mn_buf_reserve(lower, len + len / 2 + 4));
     for (size_t i = 0; i < len;) {
@@ -331,10 +339,11 @@ static mn_status look_up(word *out, mn_buf *lower, const mn_lexicon *l, const ch
         capital |= kind == MN_CASE_CAPITAL;
         small |= kind == MN_CASE_SMALL;
         lower->len += mn_unicode_lower(lower->data + lower->len, c);
+        negates |= lower->len >= 3 && memcmp(lower->data + lower->len - 3, "n't", 3) == 0;
     }
     size_t index = mn_dictionary_find(&l->dictionary, lower->data, lower->len);
     *out = index == MN_ABSENT ? (word){0} : l->words[index];
-    out->negates |= memmem(lower->data, lower->len, "n't", 3) != NULL;
+    out->negates |= negates;
     out->capitals = capital && !small;
     return MN_OK;
 }
@@ -437,7 +446,8 @@ static double heed_phrases(const sentence *s, double valence, size_t i)
         size_t before, n;
     } places[] = {{1, 2}, {2, 3}, {2, 2}, {3, 3}, {3, 2}};
     const phrase *found = NULL;
-    for (size_t k = 0; !found && k < sizeof places / sizeof *places; k++) found = phrase_at(idioms, s, i - places[k].before, places[k].n);
+    for (size_t k = 0; !found && k < sizeof places / sizeof *places; k++)
+        found = phrase_at(idioms, s, i - places[k].before, places[k].n);
     if (found) valence = found->valence;
     if (i + 1 < s->n && (found = phrase_at(idioms, s, i, 2))) valence = found->valence;
     if (i + 2 < s->n && (found = phrase_at(idioms, s, i, 3))) valence = found->valence;
@@ -480,8 +490,8 @@ static double valence_of(const sentence *s, size_t i)
     return heed_least(s, valence, i);
 }
 
-/* What comes after the first "but" counts more, what comes before it less. The package finds a word's place by its valence: the first
- * word of equal valence is changed in its stead, also when it has been changed before. So it is here. */
+/* What comes after the first "but" counts more, what comes before it less. The package finds a word's place by its valence: the
+ * first word of equal valence is changed in its stead, also when it has been changed before. So it is here. */
 static void heed_but(double *valences, const sentence *s)
 {
     size_t but = 0;
@@ -503,8 +513,8 @@ static double emphasis(const mn_buf *text)
     return loud + (questions < 2 ? 0 : questions < 4 ? (double)questions * QUESTION : QUESTIONS);
 }
 
-/* The double nearest to x rounded to a multiple of 1/scale, ties to even: as exact as decimal arithmetic, since fma rounds once and so
- * keeps the sign. */
+/* The double nearest to x rounded to a multiple of 1/scale, ties to even: as exact as decimal arithmetic, since fma rounds once
+ * and so keeps the sign. */
 static double round_to(double x, double scale)
 {
     double below = floor(x * scale), above_half = fma(x, scale, -(below + .5));
@@ -524,8 +534,10 @@ static mn_sentiment summarize(const double *valences, size_t n, double loudness)
     if (n == 0) return (mn_sentiment){0};
     if (sum > 0) sum += loudness;
     if (sum < 0) sum -= loudness;
-    if (positive > -negative) positive += loudness;
-    else if (positive < -negative) negative -= loudness;
+    if (positive > -negative)
+        positive += loudness;
+    else if (positive < -negative)
+        negative -= loudness;
     double total = positive - negative + neutral;
     return (mn_sentiment){.compound = round_to(sum / sqrt(sum * sum + NORMALIZER), 1e4),
                           .positive = round_to(positive / total, 1e3),

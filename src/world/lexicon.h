@@ -7,9 +7,10 @@
 
 typedef struct mn_lexicon mn_lexicon;
 
-/* words: a file of lines "WORD TAB MEAN VALENCE [TAB ...]", in small letters, valences within -100..100; a word given twice has its last
- * valence. emoji: a file of lines "CHARACTER TAB DESCRIPTION [TAB ...]", "" for none: the text is scored as if the description
- * stood in it. Entries of several characters are passed over, as the package does. Files are UTF-8; blank lines do not count.
+/* words: a file of lines "WORD TAB MEAN VALENCE [TAB ...]", in small letters, valences within -100..100; a word given twice has
+ * its last valence. emoji: a file of lines "CHARACTER TAB DESCRIPTION [TAB ...]", "" for none: the text is scored as if the
+ * description stood in it. Entries of several characters are passed over, as the package does. Files are UTF-8; blank lines do
+ * not count.
  * MN_ERR_INPUT with file, line and column; MN_ERR_IO, MN_ERR_MEMORY. Immutable afterwards: any number of threads may score. */
 MN_CHECKED mn_status mn_lexicon_open(mn_lexicon **out, const char *words, const char *emoji, mn_err *err);
 void mn_lexicon_free(mn_lexicon *lexicon);
@@ -30,9 +31,9 @@ typedef struct mn_lexicon_scratch {
 
 void mn_lexicon_scratch_free(mn_lexicon_scratch *scratch);
 
-/* Scores len bytes; a byte that is not UTF-8 counts as U+FFFD. The same numbers as the package on Python 3.11, except that a sigma at the
- * end of a word is any sigma. MN_ERR_MEMORY only. O(len), but O(words^2) at worst in a text with "but". */
-MN_CHECKED mn_status mn_lexicon_score(mn_sentiment *out, mn_lexicon_scratch *scratch, const mn_lexicon *lexicon, const char *text,
-                                      size_t len);
+/* Scores len bytes; a byte that is not UTF-8 counts as U+FFFD. The same numbers as the package on Python 3.11, except that a
+ * sigma at the end of a word is any sigma. MN_ERR_MEMORY only. O(len), but O(words^2) at worst in a text with "but". */
+MN_CHECKED mn_status mn_lexicon_score(mn_sentiment *out, mn_lexicon_scratch *scratch, const mn_lexicon *lexicon,
+                                      const char *text, size_t len);
 
 #endif

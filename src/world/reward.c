@@ -27,7 +27,8 @@ static mn_status open_lexicon(mn_reward *reward, mn_err *err)
     if (!own) MN_TRY(mn_cache_path(words, sizeof words, "lexicon/vader_lexicon.txt", err));
     if (!own_emoji) MN_TRY(mn_cache_path(emoji, sizeof emoji, "lexicon/emoji_utf8_lexicon.txt", err));
     if (!own && !mn_file_exists(words))
-        return mn_fail_at(err, MN_ERR_IO, words, 0, 0, "VADER's lexicon is not there: ./run build fetches it, or set reward.lexicon");
+        return mn_fail_at(err, MN_ERR_IO, words, 0, 0,
+                          "VADER's lexicon is not there: ./run build fetches it, or set reward.lexicon");
     return mn_lexicon_open(&reward->lexicon, own ? own : words, own_emoji ? own_emoji : emoji, err);
 }
 
@@ -41,7 +42,8 @@ static mn_status open_kind(mn_reward *reward, mn_err *err)
         return mn_judge_open(&reward->judge, o->judge, o->question, o->yes, o->no, o->scale, err);
     case MN_REWARD_COMMAND:
         if (!o->command || !*o->command) return mn_fail(err, MN_ERR_INPUT, "reward by a command: expected a command");
-        if (!(o->timeout_s > 0)) return mn_fail(err, MN_ERR_INPUT, "the command's time limit is %g s: expected a positive number", o->timeout_s);
+        if (!(o->timeout_s > 0))
+            return mn_fail(err, MN_ERR_INPUT, "the command's time limit is %g s: expected a positive number", o->timeout_s);
         return MN_OK;
     }
     return mn_fail(err, MN_ERR_USAGE, "no such kind of reward: %d", (int)o->kind);

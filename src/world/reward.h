@@ -14,25 +14,26 @@ typedef struct mn_reward_opts {
     mn_model *judge;             /* and its question and answers, as in judge.h */
     const char *question, *yes, *no;
     double scale;
-    const char *command;         /* as in command.h */
+    const char *command; /* as in command.h */
     double timeout_s;
 } mn_reward_opts;
 
 /* A finished turn. */
 typedef struct mn_turn {
-    const char *text;    /* without spaces around it */
+    const char *text; /* without spaces around it */
     size_t len;
     const char *context; /* the conversation before it, labels included, its own too */
     size_t context_len;
     const char *role;
-    size_t number;       /* among the turns of its role in this episode */
+    size_t number; /* among the turns of its role in this episode, from 1; 0: it had none, and this is an empty text */
     uint64_t episode;
 } mn_turn;
 
 typedef struct mn_reward mn_reward;
 typedef struct mn_scorer mn_scorer;
 
-/* Opens and checks all that scorers share. MN_ERR_INPUT, MN_ERR_IO, MN_ERR_MEMORY. Immutable afterwards, for any number of threads. */
+/* Opens and checks all that scorers share. Immutable afterwards, for any number of threads. MN_ERR_INPUT, MN_ERR_IO,
+ * MN_ERR_MEMORY. */
 MN_CHECKED mn_status mn_reward_open(mn_reward **out, const mn_reward_opts *opts, mn_err *err);
 void mn_reward_free(mn_reward *reward); /* after its scorers */
 
@@ -40,8 +41,8 @@ void mn_reward_free(mn_reward *reward); /* after its scorers */
 MN_CHECKED mn_status mn_scorer_new(mn_scorer **out, const mn_reward *reward, mn_err *err);
 void mn_scorer_free(mn_scorer *scorer);
 
-/* *value in [0,1]: for the lexicon (compound + 1)/2, so 1/2 for an empty text; else as judge.h and command.h have it. Does not depend on
- * what was scored before (a command's answer may). On failure *value is untouched. */
+/* *value in [0,1]: for the lexicon (compound + 1)/2, so 1/2 for an empty text; else as judge.h and command.h have it. Does not
+ * depend on what was scored before (a command's answer may). On failure *value is untouched. */
 MN_CHECKED mn_status mn_scorer_score(mn_scorer *scorer, double *value, const mn_turn *turn, mn_err *err);
 
 #endif
