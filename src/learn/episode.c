@@ -38,7 +38,8 @@ static void replace_nuls(char *text, size_t len)
     for (char *nul; (nul = memchr(text, '\0', len));) *nul = '\xFF';
 }
 
-mn_status mn_episode_begin(mn_episode *e, uint64_t number, size_t step, uint64_t seed, int64_t opening, double budget_nats, mn_err *err)
+mn_status mn_episode_begin(mn_episode *e, uint64_t number, size_t step, uint64_t seed, int64_t opening, double budget_nats,
+                           mn_err *err)
 {
     if (!e->cap) MN_TRY(grow(e, err));
     drop_rewards(e);
@@ -54,8 +55,8 @@ mn_status mn_episode_begin(mn_episode *e, uint64_t number, size_t step, uint64_t
     return MN_OK;
 }
 
-mn_status mn_episode_token(mn_episode *e, int speaker, int32_t token, const char *piece, size_t len, double lp_policy, double lp_base,
-                           double nats, double help_mass, mn_err *err)
+mn_status mn_episode_token(mn_episode *e, int speaker, int32_t token, const char *piece, size_t len, double lp_policy,
+                           double lp_base, double nats, double help_mass, mn_err *err)
 {
     size_t t = e->T, from = e->text.len;
     assert(speaker == 0 || speaker == 1);

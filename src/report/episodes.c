@@ -129,7 +129,8 @@ static mn_status get_count(const reader *r, uint64_t *out, const char *key)
 
 static mn_status get_number(const reader *r, double *out, const char *key)
 {
-    return mn_json_number(out, json_object_get(r->line, key)) == MN_OK ? MN_OK : expected(r, key, "a number, \"inf\" or \"-inf\"");
+    if (mn_json_number(out, json_object_get(r->line, key)) == MN_OK) return MN_OK;
+    return expected(r, key, "a number, \"inf\" or \"-inf\"");
 }
 
 static mn_status get_column(reader *r, int column)
@@ -139,7 +140,8 @@ static mn_status get_column(reader *r, int column)
     if (!json_is_array(r->columns[column])) return expected(r, key, "a list");
     size_t n = json_array_size(r->columns[column]), T = json_array_size(r->columns[SPEAKER]);
     if (n != T)
-        return mn_fail_at(r->err, MN_ERR_INPUT, r->file, r->number, 0, "\"%s\": expected %zu entries, as \"speaker\" has, got %zu", key, T, n);
+        return mn_fail_at(r->err, MN_ERR_INPUT, r->file, r->number, 0,
+                          "\"%s\": expected %zu entries, as \"speaker\" has, got %zu", key, T, n);
     return MN_OK;
 }
 
@@ -154,14 +156,15 @@ static mn_status get_speaker(const reader *r, int *out, size_t t)
     const char *name = json_string_value(json_array_get(r->columns[SPEAKER], t));
     for (int i = 0; name && i < 2; i++)
         if (strcmp(name, r->roles[i]) == 0) return *out = i, MN_OK;
-    return mn_fail_at(r->err, MN_ERR_INPUT, r->file, r->number, 0, "\"speaker\", entry %zu: expected \"%s\" or \"%s\"", t, r->roles[0], r->roles[1]);
+    return mn_fail_at(r->err, MN_ERR_INPUT, r->file, r->number, 0, "\"speaker\", entry %zu: expected \"%s\" or \"%s\"", t,
+                      r->roles[0], r->roles[1]);
 }
 
 static mn_status get_token(const reader *r, size_t t)
 {
     const json_t *token = json_array_get(r->columns[TOKEN], t), *text = json_array_get(r->columns[TEXT], t);
     double lp_policy, lp_base, nats, help_mass;
-    int speaker;
+    int speaker = 0;
     MN_TRY(get_speaker(r, &speaker, t));
     if (!json_is_integer(token) || json_integer_value(token) < 0 || json_integer_value(token) > INT32_MAX)
         return expected_at(r, "token", t, "a token's id");
@@ -170,8 +173,8 @@ static mn_status get_token(const reader *r, size_t t)
     MN_TRY(get_entry(r, &lp_base, LP_BASE, t));
     MN_TRY(get_entry(r, &nats, NATS, t));
     MN_TRY(get_entry(r, &help_mass, HELP_MASS, t));
-    return mn_episode_token(r->episode, speaker, (int32_t)json_integer_value(token), json_string_value(text), json_string_length(text), lp_policy,
-                            lp_base, nats, help_mass, r->err);
+    return mn_episode_token(r->episode, speaker, (int32_t)json_integer_value(token), json_string_value(text),
+                            json_string_length(text), lp_policy, lp_base, nats, help_mass, r->err);
 }
 
 static mn_status get_reward(const reader *r, const json_t *mark, size_t i)
@@ -179,12 +182,15 @@ static mn_status get_reward(const reader *r, const json_t *mark, size_t i)
     const json_t *t = json_object_get(mark, "t"), *text = json_object_get(mark, "text");
     size_t least = i ? r->episode->rewards[i - 1].t + 1 : 0;
     double value;
-    if (!json_is_object(mark) || json_object_size(mark) != 3) return expected_at(r, "rewards", i, "{\"t\", \"text\", \"value\"}");
+    if (!json_is_object(mark) || json_object_size(mark) != 3)
+        return expected_at(r, "rewards", i, "{\"t\", \"text\", \"value\"}");
     if (!json_is_integer(t) || json_integer_value(t) < (json_int_t)least || (uint64_t)json_integer_value(t) >= r->episode->T)
         return expected_at(r, "rewards", i, "\"t\", a token of the episode after the last reward's");
     if (!json_is_string(text)) return expected_at(r, "rewards", i, "\"text\", a string");
-    if (mn_json_number(&value, json_object_get(mark, "value")) != MN_OK) return expected_at(r, "rewards", i, "\"value\", a number");
-    return mn_episode_reward(r->episode, (size_t)json_integer_value(t), value, json_string_value(text), json_string_length(text), r->err);
+    if (mn_json_number(&value, json_object_get(mark, "value")) != MN_OK)
+        return expected_at(r, "rewards", i, "\"value\", a number");
+    return mn_episode_reward(r->episode, (size_t)json_integer_value(t), value, json_string_value(text),
+                             json_string_length(text), r->err);
 }
 
 static mn_status get_rewards(const reader *r)
@@ -200,7 +206,8 @@ static mn_status get_episode(reader *r)
     uint64_t number, step, seed, opening;
     double budget_nats;
     mn_episode *e = r->episode;
-    if (!json_is_object(r->line)) return mn_fail_at(r->err, MN_ERR_INPUT, r->file, r->number, 0, "expected an object, an episode");
+    if (!json_is_object(r->line))
+        return mn_fail_at(r->err, MN_ERR_INPUT, r->file, r->number, 0, "expected an object, an episode");
     MN_TRY(get_count(r, &number, "episode"));
     MN_TRY(get_count(r, &step, "step"));
     MN_TRY(get_count(r, &seed, "seed"));
@@ -214,12 +221,13 @@ static mn_status get_episode(reader *r)
     for (size_t t = 0; t < json_array_size(r->columns[SPEAKER]); t++) MN_TRY(get_token(r, t));
     MN_TRY(get_rewards(r));
     if (json_object_size(r->line) != KEYS)
-        return mn_fail_at(r->err, MN_ERR_INPUT, r->file, r->number, 0, "expected the %d keys of an episode, got %zu", KEYS, json_object_size(r->line));
+        return mn_fail_at(r->err, MN_ERR_INPUT, r->file, r->number, 0, "expected the %d keys of an episode, got %zu", KEYS,
+                          json_object_size(r->line));
     return MN_OK;
 }
 
-mn_status mn_episode_read(mn_episode *episode, const char *line, size_t len, const char *const roles[2], const char *file, size_t number,
-                          mn_err *err)
+mn_status mn_episode_read(mn_episode *episode, const char *line, size_t len, const char *const roles[2], const char *file,
+                          size_t number, mn_err *err)
 {
     json_t *json;
     MN_TRY(mn_json_parse(&json, line, len, file, number, err));
