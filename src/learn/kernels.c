@@ -41,6 +41,12 @@ static int level(void)
     RETURN mn_##NAME PARAMS { return NAME##_body ARGS; }
 #endif
 
+#if defined(__clang__)
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL _Pragma("GCC unroll 8")
+#endif
+
 /* ---- products ------------------------------------------------------------------------------------------------ */
 
 /* A column of tiles of c: m rows, nr <= MN_PANEL columns; rows of b are b_stride apart. */
@@ -68,7 +74,7 @@ static void strip_plain(strip *s)
 }
 
 #if MN_X86
-/* rows and columns are constants where these are called: the accumulators stay in registers. */
+/* rows, vectors and full are constants where these are called: the accumulators stay in registers, and full tiles need no masks. */
 #define TILE(TARGET) __attribute__((target(TARGET), always_inline)) static inline
 
 static __mmask16 lanes16(size_t n)
@@ -76,38 +82,37 @@ static __mmask16 lanes16(size_t n)
     return (__mmask16)(n >= 16 ? 0xFFFF : (1u << n) - 1);
 }
 
-TILE("avx512f") void tile_avx512(const strip *s, const size_t rows)
+TILE("avx512f") void tile_avx512(const strip *s, const size_t rows, const size_t vectors, const bool full)
 {
-    __m512 acc[8][2];
-    const __mmask16 low = lanes16(s->nr), high = lanes16(s->nr > 16 ? s->nr - 16 : 0);
+    __m512 acc[8][2], y[2];
+    const __mmask16 last = lanes16(full ? 16 : s->nr - 16 * (vectors - 1)), mask[2] = {vectors == 1 ? last : 0xFFFF, last};
+    const size_t k = s->k;
     const float *a = s->a, *b = s->b;
-#pragma GCC unroll 8
-    for (size_t r = 0; r < rows; r++) {
-        const float *from = s->bias ? s->bias : s->c + r * s->c_stride;
-        acc[r][0] = _mm512_maskz_loadu_ps(low, from);
-        acc[r][1] = _mm512_maskz_loadu_ps(high, from + 16);
-    }
-    for (size_t l = 0; l < s->k; l++, a += s->k_stride, b += s->b_stride) {
-        __m512 b0 = _mm512_maskz_loadu_ps(low, b), b1 = _mm512_maskz_loadu_ps(high, b + 16);
-#pragma GCC unroll 8
-        for (size_t r = 0; r < rows; r++) {
+    UNROLL for (size_t r = 0; r < rows; r++)
+        UNROLL for (size_t v = 0; v < vectors; v++)
+            acc[r][v] = _mm512_maskz_loadu_ps(mask[v], (s->bias ? s->bias : s->c + r * s->c_stride) + 16 * v);
+    for (size_t l = 0; l < k; l++, a += s->k_stride, b += s->b_stride) {
+        UNROLL for (size_t v = 0; v < vectors; v++) y[v] = _mm512_maskz_loadu_ps(mask[v], b + 16 * v);
+        UNROLL for (size_t r = 0; r < rows; r++) {
             __m512 x = _mm512_set1_ps(a[r * s->m_stride]);
-            acc[r][0] = _mm512_fmadd_ps(x, b0, acc[r][0]);
-            acc[r][1] = _mm512_fmadd_ps(x, b1, acc[r][1]);
+            UNROLL for (size_t v = 0; v < vectors; v++) acc[r][v] = _mm512_fmadd_ps(x, y[v], acc[r][v]);
         }
     }
-#pragma GCC unroll 8
-    for (size_t r = 0; r < rows; r++) {
-        _mm512_mask_storeu_ps(s->c + r * s->c_stride, low, acc[r][0]);
-        _mm512_mask_storeu_ps(s->c + r * s->c_stride + 16, high, acc[r][1]);
-    }
+    UNROLL for (size_t r = 0; r < rows; r++)
+        UNROLL for (size_t v = 0; v < vectors; v++) _mm512_mask_storeu_ps(s->c + r * s->c_stride + 16 * v, mask[v], acc[r][v]);
+}
+
+TILE("avx512f") void tiles_avx512(strip *s, const size_t vectors, const bool full)
+{
+    for (; s->m >= 8; down(s, 8)) tile_avx512(s, 8, vectors, full);
+    for (; s->m; down(s, 1)) tile_avx512(s, 1, vectors, full);
 }
 
 __attribute__((target("avx512f"))) static void strip_avx512(strip *s)
 {
-    for (; s->m >= 8; down(s, 8)) tile_avx512(s, 8);
-    for (; s->m >= 4; down(s, 4)) tile_avx512(s, 4);
-    for (; s->m; down(s, 1)) tile_avx512(s, 1);
+    if (s->nr == MN_PANEL) tiles_avx512(s, 2, true);
+    else if (s->nr > 16) tiles_avx512(s, 2, false);
+    else tiles_avx512(s, 1, false);
 }
 
 TILE("avx2,fma") void tile_avx2(const strip *s, const size_t rows, size_t j)
@@ -117,23 +122,20 @@ TILE("avx2,fma") void tile_avx2(const strip *s, const size_t rows, size_t j)
     const __m256i low = _mm256_loadu_si256((const __m256i *)(ones + 16 - n)), high = _mm256_loadu_si256((const __m256i *)(ones + 24 - n));
     __m256 acc[4][2];
     const float *a = s->a, *b = s->b + j;
-#pragma GCC unroll 4
-    for (size_t r = 0; r < rows; r++) {
+    UNROLL for (size_t r = 0; r < rows; r++) {
         const float *from = (s->bias ? s->bias : s->c + r * s->c_stride) + j;
         acc[r][0] = _mm256_maskload_ps(from, low);
         acc[r][1] = _mm256_maskload_ps(from + 8, high);
     }
     for (size_t l = 0; l < s->k; l++, a += s->k_stride, b += s->b_stride) {
         __m256 b0 = _mm256_maskload_ps(b, low), b1 = _mm256_maskload_ps(b + 8, high);
-#pragma GCC unroll 4
-        for (size_t r = 0; r < rows; r++) {
+        UNROLL for (size_t r = 0; r < rows; r++) {
             __m256 x = _mm256_set1_ps(a[r * s->m_stride]);
             acc[r][0] = _mm256_fmadd_ps(x, b0, acc[r][0]);
             acc[r][1] = _mm256_fmadd_ps(x, b1, acc[r][1]);
         }
     }
-#pragma GCC unroll 4
-    for (size_t r = 0; r < rows; r++) {
+    UNROLL for (size_t r = 0; r < rows; r++) {
         _mm256_maskstore_ps(s->c + r * s->c_stride + j, low, acc[r][0]);
         _mm256_maskstore_ps(s->c + r * s->c_stride + j + 8, high, acc[r][1]);
     }
@@ -164,19 +166,23 @@ void mn_pack(float *packed, const float *b, size_t k_stride, size_t n_stride, si
         size_t nr = n - j < MN_PANEL ? n - j : MN_PANEL;
         for (size_t l = 0; l < k; l++, packed += MN_PANEL) {
             const float *from = b + l * k_stride + j * n_stride;
+            if (nr == MN_PANEL && n_stride == 1) {
+                memcpy(packed, from, MN_PANEL * sizeof *packed); /* of known size: four moves */
+                continue;
+            }
             for (size_t i = 0; i < nr; i++) packed[i] = from[i * n_stride];
             for (size_t i = nr; i < MN_PANEL; i++) packed[i] = 0;
         }
     }
 }
 
-/* Rows of a and a panel of b are taken through in depths that leave them in the first-level cache; the chains go on through c. */
+/* Rows of a and a panel of b are taken through in depths that leave the panel in the first-level cache, and a in the second; the chains go on through c. */
 void mn_product(float *c, size_t c_stride, const float *a, size_t m_stride, size_t k_stride, const float *packed, const float *bias, size_t m,
                 size_t n, size_t k)
 {
-    enum { DEPTH = 256 };
-    for (size_t j = 0; j < n; j += MN_PANEL)
-        for (size_t l = 0; l < k; l += DEPTH)
+    enum { DEPTH = 128 };
+    for (size_t l = 0; l < k; l += DEPTH)
+        for (size_t j = 0; j < n; j += MN_PANEL)
             strip_best((strip){.c = c + j, .a = a + l * k_stride, .b = packed + j * k + l * MN_PANEL, .bias = bias && !l ? bias + j : NULL,
                                .c_stride = c_stride, .m_stride = m_stride, .k_stride = k_stride, .b_stride = MN_PANEL, .m = m,
                                .nr = n - j < MN_PANEL ? n - j : MN_PANEL, .k = k - l < DEPTH ? k - l : DEPTH});

@@ -9,7 +9,7 @@
 
 enum {
     CHUNK = 128,  /* rows of a task that goes forward and back */
-    COLUMNS = 64  /* of a weight matrix in a task that sums gradients over the rows of a minibatch */
+    COLUMNS = 128  /* of a weight matrix in a task that sums gradients over the rows of a minibatch */
 };
 
 /* ---- samples ------------------------------------------------------------------------------------------------- */
@@ -234,6 +234,7 @@ static void learn_plain(const update *u, seat *s, size_t sample, const float *ou
     size_t cell = (size_t)all->chosen[sample], M = all->M, E = u->heads->O - 2;
     double total, log_sum, nats, rows = (double)u->n, penalty = u->opts->kl_coefficient / rows;
     if (u->opts->embeddings) mn_dots(s->z, out, u->opts->embeddings, ids, M, E);
+    else if (M == E) memcpy(s->z, out, M * sizeof *out); /* all symbols, in their order */
     else
         for (size_t j = 0; j < M; j++) s->z[j] = out[ids[j]];
     s->z[M] = out[E];
@@ -279,6 +280,7 @@ static mn_status learn_policy(const update *u, seat *s, size_t sample, float *ou
     if (u->plain) learn_plain(u, s, sample, out, sum);
     else MN_TRY(learn_tilt(u, s, sample, out, &d_logit, sum, err));
     if (u->opts->embeddings) mn_dots_back(out, s->p, u->opts->embeddings, ids, M, E);
+    else if (M == E) memcpy(out, s->p, M * sizeof *out);
     else {
         memset(out, 0, E * sizeof *out);
         for (size_t j = 0; j < M; j++) out[ids[j]] = s->p[j];
@@ -325,7 +327,7 @@ static size_t blocks(const mn_layer *layer)
 /* Some columns of one layer: the rows of the minibatch are summed in order, so threads do not matter. */
 static mn_status gradient_task(void *arg, size_t task, size_t thread, mn_err *err)
 {
-    static const float zeros[COLUMNS];
+    static const float zeros[COLUMNS], one = 1;
     const update *u = arg;
     size_t i = 0, l = 0;
     (void)err;
@@ -337,12 +339,10 @@ static mn_status gradient_task(void *arg, size_t task, size_t thread, mn_err *er
     const net *of = &u->nets[i];
     size_t column = task * COLUMNS, columns = layer->out - column < COLUMNS ? layer->out - column : COLUMNS;
     const float *input = l ? of->output[l - 1] : u->x, *delta = (l + 1 < MN_LAYERS ? of->delta[l] : of->output[l]) + column;
-    float *bias = u->gradient + layer->bias + column, *packed = u->seats[thread].packed;
+    float *packed = u->seats[thread].packed;
     mn_pack(packed, delta, layer->out, 1, u->n, columns);
     mn_product(u->gradient + layer->weights + column, layer->out, input, 1, layer->in, packed, zeros, layer->in, columns, u->n);
-    memset(bias, 0, columns * sizeof *bias);
-    for (size_t r = 0; r < u->n; r++)
-        for (size_t j = 0; j < columns; j++) bias[j] += delta[r * layer->out + j];
+    mn_product(u->gradient + layer->bias + column, layer->out, &one, 0, 0, packed, zeros, 1, columns, u->n);
     return MN_OK;
 }
 

@@ -8,7 +8,7 @@
 typedef struct mn_ppo_samples {
     size_t N, F, M;
     float *x;          /* [N,F] */
-    int32_t *ids;      /* [N,M] listed symbols, distinct in a row */
+    int32_t *ids;      /* [N,M] listed symbols, rising in a row */
     float *lp_cells;   /* [N,V] of the base, the rest last */
     double *remaining; /* [N] nats left before the decision; INFINITY where there is no budget */
     float *offset;     /* [N] of the share's logit */
