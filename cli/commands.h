@@ -3,6 +3,7 @@
 #define MN_COMMANDS_H
 
 int cmd_help(int argc, char **argv);
+int cmd_report(int argc, char **argv);
 int cmd_version(int argc, char **argv);
 
 #endif

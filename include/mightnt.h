@@ -252,6 +252,12 @@ typedef struct mn_audit {
  * every budget, every reward and return. MN_ERR_CHECK on any difference, *out filled all the same. */
 MN_CHECKED mn_status mn_audit_run(mn_audit *out, const mn_audit_opts *opts, mn_err *err);
 
+/* Writes one self-contained page on the runs in dirs [n] (finished or not, at least one trained step each) to path, and the numbers
+ * of its charts as TSV into a folder beside it, named like path with "-data" for the ending. Runs that differ only in their seed
+ * count as one setting, with errors over the seeds. The same inputs give the same bytes. Needs gnuplot on PATH.
+ * MN_ERR_USAGE n = 0; MN_ERR_INPUT what stands in a run, with file and line; MN_ERR_IO files, gnuplot; MN_ERR_MEMORY. */
+MN_CHECKED mn_status mn_report(const char *path, const char *const *dirs, size_t n, mn_err *err);
+
 #if defined(__GNUC__)
 #pragma GCC visibility pop
 #endif
