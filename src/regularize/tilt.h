@@ -1,0 +1,52 @@
+/* Passes over one row, in the fastest instruction set here; the bits are the same in all of them. The base is p = exp(lp), the
+ * tilt p exp(x), x = l (z - c). Sums have relative errors of at most MN_TILT_ROUNDING units of 2^-53 of the sum of the terms' sizes. */
+#ifndef MN_TILT_H
+#define MN_TILT_H
+
+#include "base/base.h"
+
+enum { MN_TILT_ROUNDING = 84 }; /* 64 additions a lane, 8 lanes, and what a term itself gathers */
+
+/* Symbols with lp below this count as impossible here; what they could change is bounded by the caller. */
+#define MN_TILT_LOWEST (-708.0)
+
+typedef struct mn_tilt_base {
+    double kept;         /* sum of p where the score is not -INFINITY */
+    double masked;       /* sum of p where it is */
+    bool masks;          /* some entry of the support has a score of -INFINITY, however unlikely */
+    double least, most;  /* scores on the support that are not masked; INFINITY, -INFINITY where there is none */
+    bool bad;            /* NaN somewhere, a score of +INFINITY, or lp above 1 */
+} mn_tilt_base;
+
+/* Where the sums over a row are centred, and between which scores entries of probability 0 are held. */
+typedef struct mn_tilt_frame {
+    double center, least, most;
+} mn_tilt_frame;
+
+typedef struct mn_tilt_sums {
+    double rise;         /* sum p (e^x - 1 - x) */
+    double rise1;        /* sum p (e^x - 1 - x) x */
+    double x2, x3, x4;   /* sum p e^x x^k */
+} mn_tilt_sums;
+
+typedef struct mn_tilt_passes {
+    /* Writes p [V] with 0 at masked entries. */
+    mn_tilt_base (*base)(double *p, const double *lp, const double *z, size_t V);
+    /* moments[k-1] = sum p u^k, k = 1..4, u = (z - center) scale. */
+    void (*moments)(double moments[4], const double *p, const double *z, mn_tilt_frame frame, double scale, size_t V);
+    /* Needs -708 <= x <= 709 for scores between least and most. */
+    mn_tilt_sums (*weigh)(const double *p, const double *z, mn_tilt_frame frame, double l, size_t V);
+    /* Ids with lp >= from into ids [cap], rising; returns how many there are, at most cap + 8 counted. *nan: lp has one. */
+    size_t (*gather)(int32_t *ids, size_t cap, const double *lp, size_t V, double from, bool *nan);
+    /* sum exp(lp - offset) over entries from..to-1 that are not among ids [n], rising. */
+    double (*rest)(const double *lp, size_t from, size_t to, const int32_t *ids, size_t n, double offset);
+    /* out = lp + (l (z - center) - lnz). */
+    void (*write)(double *out, const double *lp, const double *z, double center, double l, double lnz, size_t V);
+} mn_tilt_passes;
+
+/* The passes for this processor. */
+const mn_tilt_passes *mn_tilt(void);
+
+extern const mn_tilt_passes mn_tilt_plain, mn_tilt_avx2, mn_tilt_avx512;
+
+#endif

@@ -1,0 +1,248 @@
+/* The same problem in 113-bit arithmetic, for rows that double cannot decide: entries of probability below e^-708 that matter, scores
+ * of 1e300, budgets of 1e-300, steps between neighbouring doubles l that cross the limit. */
+#include <math.h>
+#include <string.h>
+
+#include "regularize/row.h"
+
+typedef __float128 wide;
+
+static const double UNIT = 0x1p-112;
+
+/* ---- functions ---- */
+
+static wide ln2(void)
+{
+    return (wide)0x1.62e42fefa39efp-1 + (wide)0x1.abc9e3b39803fp-56 + (wide)0x1.7b57a079a1934p-111;
+}
+
+static wide power_of_2(int k)
+{
+    wide out = 1;
+    for (; k > 1000; k -= 1000) out *= (wide)0x1p1000;
+    for (; k < -1000; k += 1000) out *= (wide)0x1p-1000;
+    return out * (wide)ldexp(1, k);
+}
+
+/* x < 11300; 0 below the range. */
+static wide exp_of(wide x)
+{
+    if (x < -11300) return 0;
+    int k = (int)lrint((double)x / M_LN2);
+    wide r = (x - k * ln2()) / 16, sum = 1;
+    for (int n = 15; n > 0; n--) sum = 1 + sum * r / n;
+    for (int i = 0; i < 4; i++) sum *= sum;
+    return sum * power_of_2(k);
+}
+
+/* y > 0: a logarithm in double, and one Newton step */
+static wide log_of(wide y)
+{
+    int k = 0;
+    for (; y > (wide)0x1p1000; k += 1000) y *= (wide)0x1p-1000;
+    for (; y < (wide)0x1p-1000; k -= 1000) y *= (wide)0x1p1000;
+    wide near = log((double)y), e = y * exp_of(-near) - 1;
+    return near + e - e * e / 2 + e * e * e / 3 + k * ln2();
+}
+
+/* ln(1 + x), x > -1 */
+static wide log1p_of(wide x)
+{
+    if (!(x < .25 && x > -.25)) return log_of(1 + x);
+    wide s = x / (2 + x), s2 = s * s, sum = 0;
+    for (int n = 41; n > 0; n -= 2) sum = sum * s2 + (wide)1 / n;
+    return 2 * s * sum;
+}
+
+/* (1 + s) ln(1 + s) - s, s > -1 */
+static wide excess_of(wide s)
+{
+    if (!(s < .01 && s > -.01)) return (1 + s) * log1p_of(s) - s;
+    wide sum = 0; /* sum over n >= 2 of (-s)^n / (n (n - 1)) */
+    for (int n = 20; n > 1; n--) sum = (wide)1 / (n * (n - 1)) - s * sum;
+    return s * s * sum;
+}
+
+/* e^x - 1 - x */
+static wide rise_of(wide x)
+{
+    if (!(x < .5 && x > -.5)) return exp_of(x) - 1 - x;
+    wide sum = 1;
+    for (int n = 26; n > 2; n--) sum = 1 + sum * x / n;
+    return x * x / 2 * sum;
+}
+
+static wide size_of(wide x)
+{
+    return x < 0 ? -x : x;
+}
+
+/* ---- a row ---- */
+
+typedef struct wide_row {
+    const mn_row *row;
+    double least, most, center; /* of the scores that are kept; the center is the base's mean */
+    double top;                 /* greatest lp kept */
+    wide kept;                  /* sum of exp(lp - top) that is kept */
+    wide cost;                  /* nats of the mask */
+    wide var;                   /* of the scores under the base */
+} wide_row;
+
+typedef struct wide_point {
+    wide kl, error, var, lnz; /* lnz: ln sum exp(lp + l (z - center)) */
+} wide_point;
+
+static bool is_kept(const mn_row *row, size_t i)
+{
+    return row->lp[i] > -INFINITY && row->z[i] > -INFINITY;
+}
+
+/* ln of the sum of exp(lp), over all or what is kept */
+static wide log_sum(const mn_row *row, bool kept)
+{
+    double top = -INFINITY;
+    wide sum = 0;
+    for (size_t i = 0; i < row->V; i++)
+        if (!kept || is_kept(row, i)) top = fmax(top, row->lp[i]);
+    for (size_t i = 0; i < row->V; i++)
+        if ((!kept || is_kept(row, i)) && row->lp[i] > -INFINITY) sum += exp_of((wide)row->lp[i] - top);
+    return top + log_of(sum);
+}
+
+static wide_row prepare(const mn_row *row)
+{
+    wide_row w = {.row = row, .least = INFINITY, .most = -INFINITY, .top = -INFINITY};
+    wide masked = 0, mean = 0, square = 0;
+    for (size_t i = 0; i < row->V; i++) {
+        if (!is_kept(row, i)) continue;
+        w.least = fmin(w.least, row->z[i]), w.most = fmax(w.most, row->z[i]);
+        if (row->lp[i] > w.top) w.top = row->lp[i], w.center = row->z[i];
+    }
+    for (size_t i = 0; i < row->V; i++) {
+        wide p = row->lp[i] > -INFINITY && row->lp[i] - w.top < 11000 ? exp_of((wide)row->lp[i] - w.top) : 0;
+        if (!is_kept(row, i)) {
+            masked += p;
+            continue;
+        }
+        w.kept += p;
+        mean += p * ((wide)row->z[i] - w.center);
+    }
+    mean /= w.kept;
+    w.center = fmax(w.least, fmin(w.most, (double)(w.center + mean)));
+    for (size_t i = 0; i < row->V; i++)
+        if (is_kept(row, i)) {
+            wide d = (wide)row->z[i] - w.center;
+            square += exp_of((wide)row->lp[i] - w.top) * d * d;
+        }
+    w.var = square / w.kept;
+    w.cost = w.top < -1000 ? log_sum(row, false) - log_sum(row, true) : log1p_of(masked / w.kept);
+    return w;
+}
+
+/* The formulas of budget.c; e^x within range for all scores. */
+static wide_point near_point(const wide_row *w, double l)
+{
+    wide b1 = 0, b2 = 0, rise = 0, rise1 = 0, x2 = 0;
+    for (size_t i = 0; i < w->row->V; i++) {
+        if (!is_kept(w->row, i)) continue;
+        wide p = exp_of((wide)w->row->lp[i] - w->top) / w->kept, x = l * ((wide)w->row->z[i] - w->center), pq = p * rise_of(x);
+        b1 += p * x;
+        b2 += p * x * x;
+        rise += pq;
+        rise1 += pq * x;
+        x2 += (p + p * x + pq) * x * x;
+    }
+    wide Z = 1 + b1 + rise, mean = (b1 + b2 + rise1) / Z, lnz = log1p_of(b1 + rise);
+    wide sizes = (size_of(mean) + 1) * (3 * b2 + size_of(rise1) + rise) / Z + x2 / Z + size_of(excess_of(b1 + rise));
+    return (wide_point){.kl = (b2 + rise1 - rise - excess_of(b1 + rise)) / Z, .error = UNIT * (double)(w->row->V + 100) * sizes, .var = x2 / Z - mean * mean,
+                        .lnz = lnz + log_of(w->kept) + w->top};
+}
+
+/* Everything relative to the likeliest entry h of the tilt: a = lp - lp_h, x = l (z - z_h); entries far below it do not count, so
+ * nothing large is ever subtracted. */
+static wide_point far_point(const wide_row *w, double l)
+{
+    const double *lp = w->row->lp, *z = w->row->z;
+    wide top = 0, Z = 0, mean = 0, square = 0, sizes = 0;
+    size_t h = w->row->V;
+    for (size_t i = 0; i < w->row->V; i++) {
+        if (!is_kept(w->row, i)) continue;
+        wide y = lp[i] + l * ((wide)z[i] - w->center);
+        if (h == w->row->V || y > top) h = i, top = y;
+    }
+    for (size_t i = 0; i < w->row->V; i++) {
+        if (!is_kept(w->row, i)) continue;
+        wide a = (wide)lp[i] - lp[h], x = l * ((wide)z[i] - z[h]), e = exp_of(a + x);
+        if (e == 0) continue;
+        Z += e;
+        mean += e * x;
+        square += e * x * x;
+        sizes += e * (size_of(a) + size_of(x) + 1) * (size_of(x) + 1);
+    }
+    mean /= Z;
+    wide lnz = log_of(Z), base = log_of(w->kept) + w->top - lp[h];
+    sizes = sizes / Z * (1 + size_of(mean)) + lnz + size_of(base);
+    return (wide_point){.kl = mean - lnz + base, .error = UNIT * (double)(w->row->V + 100) * sizes, .var = square / Z - mean * mean,
+                        .lnz = lnz + lp[h] + l * ((wide)z[h] - w->center)};
+}
+
+static wide_point evaluate(const wide_row *w, double l)
+{
+    return l * ((wide)w->most - w->center) < 5000 ? near_point(w, l) : far_point(w, l);
+}
+
+static mn_row_answer answer(const wide_row *w, double l, const wide_point *at)
+{
+    const mn_row *row = w->row;
+    for (size_t i = 0; i < row->V; i++)
+        row->out[i] = is_kept(row, i) ? (double)(row->lp[i] + (l * ((wide)row->z[i] - w->center) - at->lnz)) : -INFINITY;
+    return (mn_row_answer){.l = l, .nats = fmax(0, (double)(w->cost + at->kl))};
+}
+
+mn_row_answer mn_wide_at(const mn_row *row, double l)
+{
+    wide_row w = prepare(row);
+    wide_point at = evaluate(&w, l);
+    return answer(&w, l, &at);
+}
+
+/* ---- the budget ---- */
+
+/* Between doubles lo and hi, halfway in their representation: 62 halvings of [0, 1] leave neighbours. */
+static double halfway(double lo, double hi)
+{
+    uint64_t a, b;
+    memcpy(&a, &lo, 8), memcpy(&b, &hi, 8);
+    a += (b - a) / 2;
+    memcpy(&lo, &a, 8);
+    return lo;
+}
+
+/* Newton in ln l and ln KL, held between lo and hi; plain halving for what is not solved after 16 steps. */
+static double next_l(const wide_point *at, double l, double lo, double hi, wide target, int steps)
+{
+    double next = 0;
+    if (steps < 16 && at->kl > 0 && at->var > 0 && target > 0) {
+        double steepness = (double)(at->var / at->kl), miss = (double)(log_of(target) - log_of(at->kl));
+        next = l * exp(miss / steepness);
+    }
+    return next > lo && next < hi ? next : halfway(lo, hi);
+}
+
+mn_row_answer mn_wide_budget(const mn_row *row, double limit)
+{
+    wide_row w = prepare(row);
+    wide left = limit - w.cost, near = left - 1e-12 * (wide)limit, target = left - 5e-13 * (wide)limit;
+    if (!(left - UNIT * (double)(row->V + 100) * w.cost >= 0)) return (mn_row_answer){0};
+    wide_point at = evaluate(&w, 1), best = at;
+    if (w.least == w.most || limit == INFINITY || at.kl + at.error <= left) return answer(&w, 1, &at);
+    double lo = 0, hi = 1, l = w.var > 0 && left > 0 ? sqrt((double)(2 * left / w.var)) : 0;
+    if (!(l > 0 && l < 1)) l = halfway(lo, hi);
+    for (int steps = 0; nextafter(lo, 1) < hi && !(lo > 0 && best.kl > near); steps++) {
+        at = evaluate(&w, l);
+        if (at.kl + at.error <= left) lo = l, best = at;
+        else hi = l;
+        l = next_l(&at, l, lo, hi, target > 0 ? target : left / 2, steps);
+    }
+    return lo > 0 ? answer(&w, lo, &best) : (mn_row_answer){0};
+}
