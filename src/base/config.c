@@ -232,8 +232,8 @@ static mn_status store(const loader *l, const mn_key *key, const char *text, siz
 
 /* ---- YAML ---- */
 
-/* Moves line and column, which count bytes, to a place that libyaml gives in characters: on from where they are, since events come
- * in order. */
+/* Moves line and column, which count bytes, to a place that libyaml gives in characters: on from where they are, since events
+ * come in order. */
 static void locate(loader *l, size_t characters)
 {
     if (characters < l->at.characters) l->at = (place){.line = 1, .column = 1};
@@ -353,7 +353,8 @@ static mn_status enter(const loader *l, const char *name, bool *known)
 
 static mn_status mapping(loader *l, const char *section);
 
-/* One key and its value; the present event is the key. Known sections alone are entered, so the recursion is as deep as the table's names. */
+/* One key and its value; the present event is the key. Only known sections are entered, so the recursion is as deep as the
+ * table's names. */
 static mn_status entry(loader *l, const char *section)
 {
     char name[NAME + 64];
