@@ -78,8 +78,8 @@ static void indented(const char *lines)
 static void verb_help(const mn_verb *verb, const mn_option *options, size_t n)
 {
     static const mn_option help = {"help", 'h', NULL, "this text", MN_OPT_FLAG, NULL};
-    printf("mightnt %s: %s\n\nUsage: mightnt %s%s%s\n\n", verb->name, verb->summary, verb->name, verb->usage && *verb->usage ? " " : "",
-           verb->usage ? verb->usage : "");
+    printf("mightnt %s: %s\n\nUsage: mightnt %s%s%s\n\n", verb->name, verb->summary, verb->name,
+           verb->usage && *verb->usage ? " " : "", verb->usage ? verb->usage : "");
     for (size_t i = 0; i < n; i++) option_help(&options[i]);
     option_help(&help);
     if (verb->example) printf("\nExample:\n"), indented(verb->example);

@@ -34,9 +34,9 @@ typedef struct mn_option {
     void *target;
 } mn_option;
 
-/* Reads argv[1..] into the targets and the positional arguments, which may stand in any order: `--name value`, `--name=value`,
- * `-o value`, `--` ends the options, "-" is positional. Of a repeated option the last counts. --help prints the help and ends the
- * program. Returns 0, or the exit status after one line on stderr. */
+/* Reads argv[1..] into the targets and the positional arguments, which may stand in any order: `--name value`,
+ * `--name=value`, `-o value`, `--` ends the options, "-" is positional. Of a repeated option the last counts. --help prints
+ * the help and ends the program. Returns 0, or the exit status after one line on stderr. */
 int mn_options_parse(const mn_verb *verb, const mn_option *options, size_t n, int argc, char **argv, const char **positional,
                      size_t max_positional, size_t *n_positional);
 

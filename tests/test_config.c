@@ -117,7 +117,11 @@ static void a_file_says_what_it_wants(void **state)
     assert_int_equal(s.budgets.n, 4);
     assert_memory_equal(s.budgets.items, budgets, sizeof budgets);
     mn_config_free(&s, keys, KEYS);
-    assert_int_equal(load(&s, "\xEF\xBB\xBF" "seed: 3\r\nbudgets: []\r\nmodel: {name: '5'}\r\n", NULL), MN_OK);
+    assert_int_equal(load(&s,
+                          "\xEF\xBB\xBF"
+                          "seed: 3\r\nbudgets: []\r\nmodel: {name: '5'}\r\n",
+                          NULL),
+                     MN_OK);
     assert_true(s.seed == 3 && s.budgets.n == 0);
     assert_string_equal(s.name, "5");
     mn_config_free(&s, keys, KEYS);
@@ -159,7 +163,8 @@ static void what_is_wrong_is_refused_with_its_place(void **state)
         {"model: {weights: f3}\n", ":1:18: model.weights: expected one of auto, bf16, 8, got 'f3'"},
         {"model: {judge: {kind: budge}}\n", ":1:23: model.judge.kind: expected one of budget, penalty, none, got 'budge'"},
         {"budgets: 5\n", ":1:10: budgets: expected a list of numbers from 0 to inf, got '5'"},
-        {"budgets: [1, [2]]\n", ":1:14: budgets: expected a list of numbers from 0 to inf, got a list or mapping inside the list"},
+        {"budgets: [1, [2]]\n",
+         ":1:14: budgets: expected a list of numbers from 0 to inf, got a list or mapping inside the list"},
         {"budgets: [1, -2]\n", ":1:14: budgets: expected a list of numbers from 0 to inf, got '-2'"},
         {"model: {name: \"\xC3\xA9\xC3\xA9\", weights: 9}\n", ":1:32: model.weights: expected one of auto, bf16, 8, got '9'"},
         {"[1]\n", ":1:1: expected a mapping of keys"},
@@ -239,8 +244,15 @@ static void sets_come_last(void **state)
     settings s;
     mn_err err;
     char here[4096], expected[4200];
-    const char *sets[] = {"seed=7", "seed=8", "ppo.limit=inf", "budgets=[1, 2.5, .inf]", "model.name=Teacher: it's [5] # \"nice\"", "shuffle=true",
-                          "model.judge.kind=none", "model.file=a/b", "model.weights=bf16"};
+    const char *sets[] = {"seed=7",
+                          "seed=8",
+                          "ppo.limit=inf",
+                          "budgets=[1, 2.5, .inf]",
+                          "model.name=Teacher: it's [5] # \"nice\"",
+                          "shuffle=true",
+                          "model.judge.kind=none",
+                          "model.file=a/b",
+                          "model.weights=bf16"};
     write_bytes("seed: 1\nmodel: {file: ../x, name: y}\n", 37);
     assert_int_equal(mn_config_load(&s, keys, KEYS, path, NULL, sets, 9, &err), MN_OK);
     assert_true(s.seed == 8 && s.limit == INFINITY && s.shuffle && s.kind == 2);
@@ -276,7 +288,8 @@ static void wrong_sets_are_refused(void **state)
         {"budgets=", "--set budgets=: expected a value, got nothing"},
         {"budgets=[1", "--set budgets=[1: not valid YAML: while parsing a flow sequence, did not find expected ',' or ']'"},
         {"budgets=[1]\n---\n[2]", "--set budgets=[1] --- [2]: expected one document, got another"},
-        {"model.name=\"x", "--set model.name=\"x: not valid YAML: while scanning a quoted scalar, found unexpected end of stream"},
+        {"model.name=\"x",
+         "--set model.name=\"x: not valid YAML: while scanning a quoted scalar, found unexpected end of stream"},
         {"model.name=\xFF", "--set model.name=\xFF: model.name: expected text, got bytes that are not UTF-8"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
@@ -310,9 +323,11 @@ static void a_key_without_default_must_be_given(void **state)
 /* A character that is allowed in text: any code point but NUL and the surrogates, as UTF-8. */
 static size_t put_character(char *out, mn_rng *rng)
 {
-    static const uint32_t strange[] = {0x7F, 0x80, 0x85, 0x9F, 0xA0, 0x2028, 0x2029, 0xFEFF, 0xFFFE, 0xFFFF, 0xFFFD, 0x10FFFF, '"', '\\',
-                                       '\n', '\r', '\t', ' ',  '#',  '\'',   ':',    '{',    '/',    1,      0x1B};
-    uint32_t c = mn_rng_below(rng, 2) ? strange[mn_rng_below(rng, sizeof strange / sizeof *strange)] : (uint32_t)mn_rng_below(rng, 0x110000);
+    static const uint32_t strange[] = {0x7F,   0x80,   0x85,     0x9F, 0xA0, 0x2028, 0x2029, 0xFEFF, 0xFFFE,
+                                       0xFFFF, 0xFFFD, 0x10FFFF, '"',  '\\', '\n',   '\r',   '\t',   ' ',
+                                       '#',    '\'',   ':',      '{',  '/',  1,      0x1B};
+    uint32_t c = mn_rng_below(rng, 2) ? strange[mn_rng_below(rng, sizeof strange / sizeof *strange)]
+                                      : (uint32_t)mn_rng_below(rng, 0x110000);
     if (c == 0 || (c >= 0xD800 && c < 0xE000)) c = 'x';
     int n = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
     static const unsigned char lead[] = {0, 0, 0xC0, 0xE0, 0xF0};
@@ -351,8 +366,13 @@ static void resolved_copy_comes_back_to_the_same_bits(void **state)
         for (size_t i = 0; i < 8; i++) list[i] = any_number(&rng);
         for (size_t i = 0; i < 12; i++) len += put_character(text + len, &rng), places += put_character(file + places, &rng);
         text[len] = file[places] = 0;
-        settings s = {.clip = any_number(&rng), .name = text, .file = file, .kind = round % 3, .budgets = {list, (size_t)round % 9},
-                      .seed = (int64_t)mn_rng_below(&rng, UINT64_MAX), .shuffle = round % 2};
+        settings s = {.clip = any_number(&rng),
+                      .name = text,
+                      .file = file,
+                      .kind = round % 3,
+                      .budgets = {list, (size_t)round % 9},
+                      .seed = (int64_t)mn_rng_below(&rng, UINT64_MAX),
+                      .shuffle = round % 2};
         mn_buf first = {0}, second = {0};
         assert_int_equal(mn_buf_puts(&first, "{\"version\": [{\"config\": 1}], \"config\": "), MN_OK);
         assert_int_equal(mn_config_json(&first, &s, wide, 7), MN_OK);
@@ -360,8 +380,9 @@ static void resolved_copy_comes_back_to_the_same_bits(void **state)
         write_bytes(first.data, first.len);
         json_t *json;
         assert_int_equal(mn_json_parse(&json, first.data, first.len, "f", 0, NULL), MN_OK);
-        assert_string_equal(json_string_value(json_object_get(json_object_get(json_object_get(json_object_get(json, "config"), "a"), "b"),
-                                                              "name")), text);
+        assert_string_equal(json_string_value(json_object_get(
+                                json_object_get(json_object_get(json_object_get(json, "config"), "a"), "b"), "name")),
+                            text);
         json_decref(json);
         settings back;
         assert_int_equal(mn_config_load(&back, wide, 7, path, "config", NULL, 0, NULL), MN_OK);
@@ -400,9 +421,10 @@ static void json_and_reference_read_as_expected(void **state)
     mn_buf out = {0};
     assert_int_equal(load(&s, "", NULL), MN_OK);
     assert_int_equal(mn_config_json(&out, &s, keys, KEYS), MN_OK);
-    assert_string_equal(out.data, "{\"seed\": 1, \"shuffle\": false, \"ppo\": {\"clip\": 0.2, \"limit\": \"inf\"}, \"model\": {\"name\": "
-                                  "\"two\\nlines\", \"weights\": \"auto\", \"file\": \"\", \"judge\": {\"kind\": \"penalty\", \"deep\": -5}}, "
-                                  "\"budgets\": [5, 10]}");
+    assert_string_equal(
+        out.data, "{\"seed\": 1, \"shuffle\": false, \"ppo\": {\"clip\": 0.2, \"limit\": \"inf\"}, \"model\": {\"name\": "
+                  "\"two\\nlines\", \"weights\": \"auto\", \"file\": \"\", \"judge\": {\"kind\": \"penalty\", \"deep\": -5}}, "
+                  "\"budgets\": [5, 10]}");
     mn_buf_clear(&out);
     assert_int_equal(mn_config_doc(&out, keys, 6), MN_OK);
     assert_string_equal(out.data, "- `seed`: a whole number from 0 to 1e+15; default 1. where randomness begins.\n"
@@ -413,6 +435,84 @@ static void json_and_reference_read_as_expected(void **state)
                                   "- `model.weights`: one of auto, bf16, 8; default \"auto\". numbers.\n");
     mn_config_free(&s, keys, KEYS);
     mn_buf_free(&out);
+}
+
+/* ---- allocation failure: the build routes the allocations of this program through these ---- */
+
+static size_t until_failure = SIZE_MAX; /* so many succeed, the next one fails, and all after it */
+
+static bool granted(void)
+{
+    if (until_failure == SIZE_MAX) return true;
+    if (!until_failure) return false;
+    return until_failure--, true;
+}
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t n, size_t size);
+void *__real_realloc(void *old, size_t size);
+void *__real_reallocarray(void *old, size_t n, size_t size);
+char *__real_strdup(const char *text);
+char *__real_strndup(const char *text, size_t n);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t n, size_t size);
+void *__wrap_realloc(void *old, size_t size);
+void *__wrap_reallocarray(void *old, size_t n, size_t size);
+char *__wrap_strdup(const char *text);
+char *__wrap_strndup(const char *text, size_t n);
+
+void *__wrap_malloc(size_t size)
+{
+    return granted() ? __real_malloc(size) : NULL;
+}
+
+void *__wrap_calloc(size_t n, size_t size)
+{
+    return granted() ? __real_calloc(n, size) : NULL;
+}
+
+void *__wrap_realloc(void *old, size_t size)
+{
+    return granted() ? __real_realloc(old, size) : NULL;
+}
+
+void *__wrap_reallocarray(void *old, size_t n, size_t size)
+{
+    return granted() ? __real_reallocarray(old, n, size) : NULL;
+}
+
+char *__wrap_strdup(const char *text)
+{
+    return granted() ? __real_strdup(text) : NULL;
+}
+
+char *__wrap_strndup(const char *text, size_t n)
+{
+    return granted() ? __real_strndup(text, n) : NULL;
+}
+
+static void memory_may_end_anywhere(void **state)
+{
+    (void)state;
+    const char *sets[] = {"budgets=[1,2,3,4,5,6,7,8,9]", "model.file=x"};
+    const char *text = "model: {name: a, weights: bf16, file: b}\nbudgets: [3]\n";
+    write_bytes(text, strlen(text));
+    mn_status status = MN_ERR_MEMORY;
+    size_t failures = 0;
+    for (; status; failures++) {
+        settings s;
+        mn_err err = {0};
+        mn_buf json = {0};
+        until_failure = failures;
+        status = mn_config_load(&s, keys, KEYS, path, NULL, sets, 2, &err);
+        if (status == MN_OK) status = mn_config_json(&json, &s, keys, KEYS);
+        if (status == MN_OK) status = mn_config_doc(&json, keys, KEYS);
+        until_failure = SIZE_MAX;
+        if (status) assert_int_equal(status, MN_ERR_MEMORY);
+        if (s.name) mn_config_free(&s, keys, KEYS);
+        mn_buf_free(&json);
+    }
+    assert_true(failures > 15);
 }
 
 int main(void)
@@ -429,6 +529,7 @@ int main(void)
         cmocka_unit_test(resolved_copy_comes_back_to_the_same_bits),
         cmocka_unit_test(sections_are_found_or_missed),
         cmocka_unit_test(json_and_reference_read_as_expected),
+        cmocka_unit_test(memory_may_end_anywhere),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

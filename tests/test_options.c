@@ -60,9 +60,25 @@ static void options_and_arguments_mix(void **state)
 static void wrong_options_are_refused(void **state)
 {
     (void)state;
-    const char *bad[] = {"--seed=1.5", "--seed=", "--seed= 1", "--seed=0x10", "--seed=9223372036854775808", "--limit=nan", "--limit=1e999",
-                         "--limit=1e-999", "--limit=0x1p3", "--limit=1,5", "--limit=1 ", "--json=yes", "--limit", "-o", "--lim=1",
-                         "-x", "-odir", "--", "--="};
+    const char *bad[] = {"--seed=1.5",
+                         "--seed=",
+                         "--seed= 1",
+                         "--seed=0x10",
+                         "--seed=9223372036854775808",
+                         "--limit=nan",
+                         "--limit=1e999",
+                         "--limit=1e-999",
+                         "--limit=0x1p3",
+                         "--limit=1,5",
+                         "--limit=1 ",
+                         "--json=yes",
+                         "--limit",
+                         "-o",
+                         "--lim=1",
+                         "-x",
+                         "-odir",
+                         "--",
+                         "--="};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         given got = {0};
         int expected = strcmp(bad[i], "--") == 0 ? 0 : 2;

@@ -1,5 +1,6 @@
 #include "base/config.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdarg.h>
@@ -28,15 +29,15 @@ typedef struct loader {
     void *settings;
     const mn_key *keys;
     size_t n;
-    mention *mentions;    /* [n] */
-    const char *folder;   /* what paths are relative to */
-    const char *source;   /* for errors: the file, or "--set key=value" */
-    bool in_file;          /* else in --set, or in the defaults */
-    const char *data;     /* what is parsed */
+    mention *mentions;  /* [n] */
+    const char *folder; /* what paths are relative to */
+    const char *source; /* for errors: the file, or "--set key=value" */
+    bool in_file;       /* else in --set, or in the defaults */
+    const char *data;   /* what is parsed */
     size_t len;
     yaml_parser_t parser;
-    yaml_event_t event;   /* the present one */
-    place at;             /* where it begins */
+    yaml_event_t event; /* the present one */
+    place at;           /* where it begins */
     mn_err *err;
 } loader;
 
@@ -49,7 +50,8 @@ static void *field(const void *settings, const mn_key *key)
 
 static mn_status describe(mn_buf *out, const mn_key *key)
 {
-    static const char *const words[] = {"true or false", "a whole number", "a number", "text", "a path", "text", "a list of numbers"};
+    static const char *const words[] = {"true or false", "a whole number", "a number",         "text",
+                                        "a path",        "text",           "a list of numbers"};
     if (key->choices) {
         MN_TRY(mn_buf_puts(out, "one of "));
         for (const char *c = key->choices; *c; c++) MN_TRY(*c == '|' ? mn_buf_puts(out, ", ") : mn_buf_put(out, c, 1));
@@ -90,7 +92,8 @@ static mn_status MN_PRINTF(2, 3) fail(const loader *l, const char *format, ...)
     va_start(args, format);
     vsnprintf(message, sizeof message, format, args);
     va_end(args);
-    return mn_fail_at(l->err, MN_ERR_INPUT, l->source, l->in_file ? l->at.line : 0, l->in_file ? l->at.column : 0, "%s", message);
+    return mn_fail_at(l->err, MN_ERR_INPUT, l->source, l->in_file ? l->at.line : 0, l->in_file ? l->at.column : 0, "%s",
+                      message);
 }
 
 static mn_status no_memory(const loader *l)
@@ -102,7 +105,9 @@ static mn_status wrong(const loader *l, const mn_key *key, const char *quote, co
 {
     mn_buf wanted = {0};
     mn_status status = describe(&wanted, key);
-    if (status == MN_OK)
+    if (status)
+        status = no_memory(l);
+    else
         status = fail(l, "%s: expected %s, got %s%.80s%s%s", key->name, wanted.data, quote, got, quote, hint);
     mn_buf_free(&wanted);
     return status;
@@ -176,15 +181,17 @@ static bool is_typed(const char *text)
     return choice("|~|null|true|false|.nan", text) >= 0 || mn_text_num(&x, text) != MN_ERR_INPUT;
 }
 
-static char *absolute(const loader *l, const char *path)
+/* *out: the relative path from the root on, owned by the caller. */
+static mn_status absolute(const loader *l, const mn_key *key, const char *path, char **out)
 {
-    if (!*path || *path == '/') return strdup(path);
     char *folder = realpath(l->folder, NULL);
     mn_buf whole = {0};
-    mn_status status = folder ? mn_buf_printf(&whole, "%s/%s", strcmp(folder, "/") ? folder : "", path) : MN_ERR_IO;
+    if (!folder)
+        return mn_fail(l->err, MN_ERR_IO, "%s: the folder %s cannot be resolved: %s", key->name, l->folder, strerror(errno));
+    mn_status status = mn_buf_printf(&whole, "%s/%s", strcmp(folder, "/") ? folder : "", path);
     free(folder);
-    if (status) mn_buf_free(&whole);
-    return whole.data;
+    *out = whole.data;
+    return status ? no_memory(l) : MN_OK;
 }
 
 static mn_status store_text(const loader *l, const mn_key *key, const char *text, bool plain)
@@ -193,9 +200,12 @@ static mn_status store_text(const loader *l, const mn_key *key, const char *text
     json_decref(valid);
     if (!valid) return wrong(l, key, "", "bytes that are not UTF-8", "");
     if (key->choices && choice(key->choices, text) < 0) return wrong_text(l, key, text);
-    if (!key->choices && plain && is_typed(text)) return wrong(l, key, "", *text ? text : "nothing", "; text like this goes in quotes");
-    char *copy = key->type == MN_KEY_PATH ? absolute(l, text) : strdup(text);
-    if (!copy) return mn_fail(l->err, MN_ERR_IO, "%s: cannot be resolved against the folder %s", key->name, l->folder);
+    if (!key->choices && plain && is_typed(text))
+        return wrong(l, key, "", *text ? text : "nothing", "; text like this goes in quotes");
+    bool relative = key->type == MN_KEY_PATH && *text && *text != '/';
+    char *copy = NULL;
+    if (relative) MN_TRY(absolute(l, key, text, &copy));
+    if (!relative && !(copy = strdup(text))) return no_memory(l);
     char **to = field(l->settings, key);
     free(*to);
     *to = copy;
@@ -222,8 +232,8 @@ static mn_status store(const loader *l, const mn_key *key, const char *text, siz
 
 /* ---- YAML ---- */
 
-/* Moves line and column, which count bytes, to a place that libyaml gives in characters: on from where they are, since events come
- * in order. */
+/* Moves line and column, which count bytes, to a place that libyaml gives in characters: on from where they are, since events
+ * come in order. */
 static void locate(loader *l, size_t characters)
 {
     if (characters < l->at.characters) l->at = (place){.line = 1, .column = 1};
@@ -260,7 +270,8 @@ static mn_status next(loader *l)
     if (!yaml_parser_parse(&l->parser, &l->event)) return broken(l);
     const yaml_event_t *e = &l->event;
     locate(l, e->start_mark.index);
-    bool scalar = e->type == YAML_SCALAR_EVENT, list = e->type == YAML_SEQUENCE_START_EVENT, map = e->type == YAML_MAPPING_START_EVENT;
+    bool scalar = e->type == YAML_SCALAR_EVENT, list = e->type == YAML_SEQUENCE_START_EVENT,
+         map = e->type == YAML_MAPPING_START_EVENT;
     if (e->type == YAML_ALIAS_EVENT || (scalar && e->data.scalar.anchor) || (list && e->data.sequence_start.anchor) ||
         (map && e->data.mapping_start.anchor))
         return fail(l, "anchors and aliases are not supported");
@@ -342,7 +353,8 @@ static mn_status enter(const loader *l, const char *name, bool *known)
 
 static mn_status mapping(loader *l, const char *section);
 
-/* One key and its value; the present event is the key. Known sections alone are entered, so the recursion is as deep as the table's names. */
+/* One key and its value; the present event is the key. Only known sections are entered, so the recursion is as deep as the
+ * table's names. */
 static mn_status entry(loader *l, const char *section)
 {
     char name[NAME + 64];
@@ -428,7 +440,8 @@ static mn_status document(loader *l, const mn_key *key, const char *section)
 
 static mn_status parse(loader *l, const char *data, size_t len, const mn_key *key, const char *section)
 {
-    size_t mark = len >= 3 && memcmp(data, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0; /* a byte order mark, which libyaml takes for text */
+    size_t mark = len >= 3 && memcmp(data, "\xEF\xBB\xBF", 3) == 0 ? 3
+                                                                   : 0; /* a byte order mark, which libyaml takes for text */
     l->data = data += mark;
     l->len = len -= mark;
     l->at = (place){.line = 1, .column = 1};
@@ -447,7 +460,8 @@ static mn_status parse(loader *l, const char *data, size_t len, const mn_key *ke
 static mn_status set_value(loader *l, const mn_key *key, const char *text)
 {
     bool is_text = key->type == MN_KEY_STR || key->type == MN_KEY_PATH;
-    if (key->type == MN_KEY_NUMS || (is_text && (*text == '"' || *text == '\''))) return parse(l, text, strlen(text), key, NULL);
+    if (key->type == MN_KEY_NUMS || (is_text && (*text == '"' || *text == '\'')))
+        return parse(l, text, strlen(text), key, NULL);
     return store(l, key, text, strlen(text), !is_text);
 }
 
@@ -497,8 +511,7 @@ static mn_status load(loader *l, const char *path, const char *section, const ch
     for (size_t i = 0; i < n_sets; i++) MN_TRY(load_set(l, sets[i]));
     for (size_t i = 0; i < l->n; i++)
         if (!l->keys[i].value && !l->mentions[i].given)
-            return mn_fail_at(l->err, MN_ERR_INPUT, path, 0, 0, "%s must be given: %s", l->keys[i].name,
-                              l->keys[i].doc);
+            return mn_fail_at(l->err, MN_ERR_INPUT, path, 0, 0, "%s must be given: %s", l->keys[i].name, l->keys[i].doc);
     return MN_OK;
 }
 
@@ -512,8 +525,8 @@ static void empty(void *settings, const mn_key *keys, size_t n)
     }
 }
 
-mn_status mn_config_load(void *settings, const mn_key *keys, size_t n, const char *path, const char *section, const char *const *sets,
-                         size_t n_sets, mn_err *err)
+mn_status mn_config_load(void *settings, const mn_key *keys, size_t n, const char *path, const char *section,
+                         const char *const *sets, size_t n_sets, mn_err *err)
 {
     loader l = {.settings = settings, .keys = keys, .n = n, .folder = ".", .err = err};
     empty(settings, keys, n);

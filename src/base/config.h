@@ -32,12 +32,13 @@ typedef struct mn_key {
     const char *doc;
 } mn_key;
 
-/* Fills every field that keys[n] name: from the default, then from the file at path (NULL: none), then from sets[n_sets], "key=value".
- * section NULL: the file's root; else only the root's mapping of that name is read, so that JSON written by mn_config_json
- * inside a larger object comes back to the same bits. A file is one YAML document of nested mappings without anchors, aliases and tags;
- * `a.b: 1` is the same as `a: {b: 1}`. In sets, text is taken as it stands unless it begins with a quote; lists are in brackets.
- * Errors name file, line and column, or the --set: MN_ERR_INPUT for what the keys do not allow, unknown keys (with
- * the nearest name), keys given twice or not at all; MN_ERR_IO; MN_ERR_MEMORY. After an error nothing is owned. */
+/* Fills every field that keys[n] name: from the default, then from the file at path (NULL: none), then from sets[n_sets],
+ * "key=value". section NULL: the file's root; else only the root's mapping of that name is read, so that JSON written by
+ * mn_config_json inside a larger object comes back to the same bits. A file is one YAML document of nested mappings without
+ * anchors, aliases and tags; `a.b: 1` is the same as `a: {b: 1}`. In sets, text is taken as it stands unless it begins with a
+ * quote; lists are in brackets. Errors name file, line and column, or the --set: MN_ERR_INPUT for what the keys do not allow,
+ * unknown keys (with the nearest name), keys given twice or not at all; MN_ERR_IO; MN_ERR_MEMORY. After an error nothing is
+ * owned. */
 MN_CHECKED mn_status mn_config_load(void *settings, const mn_key *keys, size_t n, const char *path, const char *section,
                                     const char *const *sets, size_t n_sets, mn_err *err);
 /* Appends one nested JSON object of all values, on one line. */
