@@ -270,7 +270,7 @@ BODY void tanh16(v16 *x)
     choose(&h, &below, &low, &h);
     exp_split(&scale, &rest, &h);
     v16 e = scale * rest + (scale - 1.0f);
-    *x = (v16)((i16)(-e / (e + 2.0f)) | sign);
+    *x = (v16)(((i16)(e / (e + 2.0f)) & INT32_MAX) | sign);
 }
 
 BODY void tanh_body(float *x, size_t n)
