@@ -1,4 +1,4 @@
-"""The page of `mightnt report`: its numbers against numpy's, its text against hostile transcripts, its markup against a parser."""
+"""The page of `mightnt report`: numbers against numpy's, text against hostile transcripts, markup against a parser."""
 import hashlib
 import html.parser
 import json
@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 PROGRAM = os.environ.get("MIGHTNT", "build/mightnt")
-HOSTILE = ["</script><script>alert(1)</script>", "\"quoted\" 'text' & <b>", " \U0001f600\ufffd\ufffd", "\x01\x7f\u202e", "`rm -rf`",
-           " https://example.org/x", "<!--", "\\", " $PATH %s", "]]>", " two", "\n", ""]
+HOSTILE = ["</script><script>alert(1)</script>", "\"quoted\" 'text' & <b>", " \U0001f600\ufffd\ufffd", "\x01\x7f\u202e",
+           "`rm -rf`", " https://example.org/x", "<!--", "\\", " $PATH %s", "]]>", " two", "\n", ""]
 ROLES = ["teacher", "<student>"]
 
 
@@ -21,17 +21,21 @@ def number(x):
 
 
 def episode(rng, n, step, seed, budget, T, bias):
-    share = rng.dirichlet(np.ones(T)) * budget * rng.uniform(.8, 1) if step and math.isfinite(budget) else rng.exponential(.1, T)
-    agent = [(t // 6) % 2 == 0 for t in range(T)]
-    nats = np.where(agent, share if step else 0, 0)
+    agent = np.arange(T) // 6 % 2 == 0
+    nats = rng.exponential(1, T) ** 2 * agent * (step > 0)
+    if math.isfinite(budget) and step:
+        nats *= budget * rng.uniform(.85, .999) / nats.sum()
     text = [HOSTILE[rng.integers(len(HOSTILE) - 2)] for _ in range(T)]
     for t in range(5, T, 6):
         text[t] = HOSTILE[-2 + t % 2]
-    rewards = [{"t": t, "text": "".join(text[t - 5:t]), "value": float(np.clip(rng.normal(bias, .1), 0, 1))} for t in range(11, T, 12)]
-    return {"episode": n, "step": step, "seed": seed, "opening": n % 3, "budget_nats": number(budget), "spent_nats": float(nats.sum()),
-            "return": float(np.mean([r["value"] for r in rewards])), "help": 0.0, "speaker": [ROLES[not a] for a in agent],
+    rewards = [{"t": t, "text": "".join(text[t - 5:t]), "value": float(np.clip(rng.normal(bias, .1), 0, 1))}
+               for t in range(11, T, 12)]
+    return {"episode": n, "step": step, "seed": seed, "opening": n % 3, "budget_nats": number(budget),
+            "spent_nats": float(nats.sum()), "return": float(np.mean([r["value"] for r in rewards])), "help": 0.0,
+            "speaker": [ROLES[not a] for a in agent],
             "token": rng.integers(0, 49152, T).tolist(), "text": text, "lp_policy": (-rng.exponential(1, T)).tolist(),
-            "lp_base": ["-inf"] + (-rng.exponential(2, T - 1)).tolist(), "nats": nats.tolist(), "help_mass": [0] * T, "rewards": rewards}
+            "lp_base": ["-inf"] + (-rng.exponential(2, T - 1)).tolist(), "nats": nats.tolist(), "help_mass": [0] * T,
+            "rewards": rewards}
 
 
 def make_run(folder, seed=1, budget=10.0, steps=30, planned=None, T=48, log_every=10, **config):
@@ -198,7 +202,7 @@ def test_results_are_numpys(frontier):
     _, runs, text = frontier
     rows = [[plain(c) for c in row] for row in Page(text).cells["results"]]
     groups = [row for row in rows[1:] if not row[0].startswith("seed")]
-    assert [row[0] for row in groups] == ["5.0 nats", "10.0 nats", "20.0 nats"] or [row[0] for row in groups] == ["5 nats", "10 nats", "20 nats"]
+    assert [row[0] for row in groups] == ["5 nats", "10 nats", "20 nats"]
     for budget, row in zip((5.0, 10.0, 20.0), groups):
         before, after, gain, nats, most = expected([runs[budget, s] for s in (1, 2, 3)], 3)
         assert row[1:] == ["3", "%.3f±%.3f" % before, "%.3f±%.3f" % after, "%.3f±%.3f" % gain, "%.1f" % (gain[0] / gain[1]),
@@ -223,7 +227,8 @@ def test_chart_data_are_numpys(frontier):
         returns = np.array([[np.mean([e["return"] for e in step]) for step in runs[budget, s]] for s in (1, 2, 3)])
         error = returns.std(axis=0, ddof=1) / 3 ** .5
         mine = x[x[:, 0] == i + 1]
-        np.testing.assert_allclose(mine[:, 2:], np.stack([returns.mean(0), returns.mean(0) - error, returns.mean(0) + error], 1), rtol=1e-8)
+        mean = returns.mean(axis=0)
+        np.testing.assert_allclose(mine[:, 2:], np.stack([mean, mean - error, mean + error], 1), rtol=1e-8)
     heads, x = table(folder / "out-data" / "nats.tsv")
     assert heads == ["group", "step", "nats", "most", "budget"]
     spent = np.array([[[e["spent_nats"] for e in step] for step in runs[10.0, s][1:]] for s in (1, 2, 3)])
@@ -247,17 +252,20 @@ def test_positions_are_binned_and_sum_to_what_was_spent(single):
     assert math.isclose(sum((x[:, 2] - x[:, 1]) * x[:, 3]), np.mean([e["spent_nats"] for e in run[-1]]), rel_tol=1e-7)
 
 
+def shown(x):
+    return "\u2212\u221e" if x == "-inf" else ("%.4f" % x).replace("-", "\u2212")
+
+
 def test_transcripts_are_the_first_of_base_and_last_step_with_every_agent_token(single):
     _, run, text = single
     articles = [a for a in Page(text).articles if a["text"]]
     assert len(articles) == 16 + 8
-    shown = [e for pair in zip(run[0][:8], run[-1]) for e in pair] + run[0][8:]
-    for article, e in zip(articles, shown):
-        assert f"Step {e['step']}, episode {e['episode']}" in article["text"]
+    for article, e in zip(articles, [e for pair in zip(run[0][:8], run[-1]) for e in pair] + run[0][8:]):
+        head = f"Trained, step {e['step']}" if e["step"] else "Base policy"
+        assert f"{head}, episode {e['episode']}return" in article["text"]
         agent = [t for t in range(len(e["token"])) if e["speaker"][t] == "teacher"]
-        number = lambda x: "-\u221e".replace("-", "\u2212") if x == "-inf" else ("%.4f" % x).replace("-", "\u2212")
-        assert article["titles"] == [f"lp_policy {number(e['lp_policy'][t])}  lp_base {number(e['lp_base'][t])}  nats {number(e['nats'][t])}"
-                                     for t in agent]
+        keys = ("lp_policy", "lp_base", "nats")
+        assert article["titles"] == ["  ".join(f"{key} {shown(e[key][t])}" for key in keys) for t in agent]
         assert article["rewards"] == ["reward %.3f" % r["value"] for r in e["rewards"]]
 
 
@@ -275,6 +283,12 @@ def test_same_inputs_same_bytes(frontier):
     assert data == {p.name: p.read_bytes() for p in (folder / "elsewhere" / "out-data").iterdir()}
 
 
+def edit(path, line, **change):
+    lines = path.read_text().splitlines()
+    lines[line] = json.dumps(json.loads(lines[line]) | change)
+    path.write_text("\n".join(lines) + "\n")
+
+
 def notes(tmp_path, *runs):
     dirs = []
     for i, run in enumerate(runs):
@@ -287,9 +301,16 @@ def test_notes_tell_what_weakens_the_result(tmp_path):
     (d,), said = notes(tmp_path, dict(steps=4, planned=40))
     text = "\n".join(said())
     assert "run0 is not finished: 4 of 40 steps are done." in text
-    assert "few steps: the last tenth is one step of 4." in text
-    assert "one seed: errors are over its episodes" in text
+    assert "Few steps: the last tenth is one step of 4." in text
+    assert "One seed: errors are over its episodes" in text
     assert "spent more" not in text and "never bound" not in text
+
+
+def test_a_budget_that_never_bound_is_told(tmp_path):
+    (d,), said = notes(tmp_path, dict(steps=12))
+    for line in range(13):
+        edit(d / "steps.jsonl", line, nats_max=1.25 * (line > 0))
+    assert "The budget never bound: the most that an episode spent is 1.25 of 10.00 nats." in "\n".join(said())
 
 
 def test_a_torn_log_is_passed_over_and_told(tmp_path):
@@ -303,21 +324,15 @@ def test_a_torn_log_is_passed_over_and_told(tmp_path):
     assert "is not finished: 11 of 12" in "\n".join(said())
 
 
-def edit(path, line, **change):
-    lines = path.read_text().splitlines()
-    lines[line] = json.dumps(json.loads(lines[line]) | change)
-    path.write_text("\n".join(lines) + "\n")
-
-
 def test_an_overspent_budget_is_told(tmp_path):
     (d,), said = notes(tmp_path, dict(steps=12))
     edit(d / "steps.jsonl", 5, nats_max=10.000000000000002, budget_nats=10)
-    assert "an episode spent more than its budget" in "\n".join(said())
+    assert "An episode spent more than its budget" in "\n".join(said())
 
 
 def test_other_worlds_and_settings_are_told_apart(tmp_path):
-    dirs, said = notes(tmp_path, dict(steps=12), dict(steps=12, seed=2, world={"prompt": "Other"}), dict(steps=12, seed=2, episodes=9),
-                       dict(steps=12, seed=2))
+    dirs, said = notes(tmp_path, dict(steps=12), dict(steps=12, seed=2, world={"prompt": "Other"}),
+                       dict(steps=12, seed=2, episodes=9), dict(steps=12, seed=2))
     text = "\n".join(said())
     assert "not on one scale" in text
     rows = Page(page_of(*dirs)).cells["results"]
@@ -335,16 +350,28 @@ def test_without_a_budget_there_is_none_on_the_page(tmp_path):
     assert "inf" in (dirs[0] / "report-data" / "nats.tsv").read_text()
 
 
+def test_a_run_that_never_moved(tmp_path):
+    make_run(tmp_path / "run", steps=3, budget=0.0)
+    for line in range(4):
+        edit(tmp_path / "run" / "steps.jsonl", line, **{"return": .5, "return_se": 0})
+    page = Page(page_of(tmp_path / "run"))
+    row = [plain(cell) for cell in page.cells["results"][1]]
+    assert row[:8] == ["0 nats", "1", "0.500±0.000", "0.500±0.000", "0.000±0.000", "0.0", "0.00", "0.000"]
+    assert "0.0 standard errors, so no clear change." in page.text and "Return 0.500 \u2192 0.500 within 0 nats" in page.text
+
+
 def test_the_same_seed_twice_is_told(tmp_path):
     (d,), _ = notes(tmp_path, dict(steps=12))
-    assert "the same seed twice" in "\n".join(Page(page_of(d, d)).notes)
+    assert "The same seed twice" in "\n".join(Page(page_of(d, d)).notes)
 
 
 @pytest.mark.parametrize("file, line, change, message", [
-    ("steps.jsonl", 3, {"return": None}, "steps.jsonl:4: \"return\": expected a number, \"inf\" or \"-inf\""),
+    ("steps.jsonl", 3, {"return": None}, "steps.jsonl:4: \"return\": expected a finite number"),
+    ("steps.jsonl", 4, {"nats": "inf"}, "steps.jsonl:5: \"nats\": expected a finite number"),
+    ("steps.jsonl", 4, {"budget_nats": []}, "steps.jsonl:5: \"budget_nats\": expected a number, \"inf\" or \"-inf\""),
     ("steps.jsonl", 3, {"step": 7}, "steps.jsonl:4: \"step\": expected 3, the next, got 7"),
     ("episodes.jsonl", 20, {"nats": [1]}, "episodes.jsonl:21: \"nats\": expected 48 entries, as \"speaker\" has, got 1"),
-    ("timing.jsonl", 1, {"seconds": "x"}, "timing.jsonl:2: \"seconds\": expected a number, \"inf\" or \"-inf\""),
+    ("timing.jsonl", 1, {"seconds": "x"}, "timing.jsonl:2: \"seconds\": expected a finite number"),
     ("run.json", 0, {"roles": ["a", "a"]}, "run.json: \"roles\": expected two different names"),
     ("run.json", 0, {"config": {}}, "run.json: \"config\": expected a whole number \"steps\""),
 ])

@@ -6,7 +6,7 @@
 
 #include "report/gnuplot.h"
 
-enum { WIDTH = 520, HEIGHT = 320, MOST_DOTS = 200, MOST_BARS = 64 };
+enum { WIDTH = 460, HEIGHT = 300, MOST_DOTS = 200, MOST_BARS = 64 };
 
 /* In a script "#0000nn" stands for names[nn - 1]. */
 static const char *const names[] = {"--axis", "--muted", "--grid", "--s0", "--s1", "--s2",
@@ -47,7 +47,7 @@ static mn_status end_group(mn_buf *data, const mn_comparison *c, size_t group)
     return group + 1 < c->n ? mn_buf_puts(data, "\n\n") : MN_OK;
 }
 
-/* ---- numbers ------------------------------------------------------------------------------------------------------- */
+/* ---- numbers ---------------------------------------------------------------------------------------------------- */
 
 static mn_status return_data(mn_buf *data, const mn_comparison *c)
 {
@@ -129,7 +129,7 @@ static mn_status frontier_data(mn_buf *data, const mn_comparison *c)
     return MN_OK;
 }
 
-/* ---- scripts ------------------------------------------------------------------------------------------------------- */
+/* ---- scripts ---------------------------------------------------------------------------------------------------- */
 
 static mn_status begin_script(mn_buf *s, const char *x, const char *y, const mn_buf *data)
 {
@@ -222,7 +222,7 @@ static mn_status put_runs(mn_buf *s, const mn_comparison *c)
 static mn_status put_points(mn_buf *s, const mn_comparison *c)
 {
     for (size_t i = 0; i < c->n; i++)
-        MN_TRY(mn_buf_printf(s, "$d using 2:($1==%zu?$3:NaN):4:5 with xyerrorbars pt 7 ps .9 lw 1.4 lc rgb \"#%06x\"%s", i + 1,
+        MN_TRY(mn_buf_printf(s, "$d using 2:($1==%zu?$3:NaN):4:5 with xyerrorbars pt 7 ps .55 lw 1.4 lc rgb \"#%06x\"%s", i + 1,
                              colour(i), i + 1 < c->n ? ", " : "\n"));
     return MN_OK;
 }
@@ -255,14 +255,14 @@ static mn_status frontier_script(mn_buf *s, const mn_comparison *c)
     MN_TRY(mn_buf_puts(s, "plot "));
     if (line) MN_TRY(mn_buf_puts(s, "$line with lines lw 1.2 lc rgb " MUTED ", "));
     if (c->n == 1)
-        MN_TRY(mn_buf_printf(s, "$path with points pt 7 ps .3 lc rgb \"#%06x\", ", colour(0)));
+        MN_TRY(mn_buf_puts(s, "$path with points pt 7 ps .3 lc rgb " AXIS ", "));
     else
-        MN_TRY(mn_buf_puts(s, "$runs using 1:2:3 with points pt 7 ps .35 lc rgb variable, "));
-    if (c->same_world) MN_TRY(mn_buf_puts(s, "$line every ::0::0 with points pt 7 ps .8 lc rgb " MUTED ", "));
+        MN_TRY(mn_buf_puts(s, "$runs using 1:2:3 with points pt 7 ps .3 lc rgb variable, "));
+    if (c->same_world) MN_TRY(mn_buf_puts(s, "$line every ::0::0 with points pt 7 ps .6 lc rgb " MUTED ", "));
     return put_points(s, c);
 }
 
-/* ---- all of them --------------------------------------------------------------------------------------------------- */
+/* ---- all of them ------------------------------------------------------------------------------------------------ */
 
 static const struct {
     const char *name, *x, *y;

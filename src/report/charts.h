@@ -17,8 +17,8 @@ typedef struct mn_chart {
     mn_buf data, svg;
 } mn_chart;
 
-/* Computes and draws charts [MN_CHARTS]. Free them also after a failure. MN_ERR_IO: gnuplot is missing or failed (with its first
- * line); MN_ERR_MEMORY. One process of gnuplot a chart; the same bytes for the same numbers and gnuplot. */
+/* Computes and draws charts [MN_CHARTS]. Free them also after a failure. MN_ERR_IO: gnuplot is missing or failed (with its
+ * first line); MN_ERR_MEMORY. One process of gnuplot a chart; the same bytes for the same numbers and gnuplot. */
 MN_CHECKED mn_status mn_charts_draw(mn_chart charts[MN_CHARTS], const mn_comparison *comparison, mn_err *err);
 void mn_charts_free(mn_chart charts[MN_CHARTS]);
 

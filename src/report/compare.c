@@ -8,7 +8,7 @@
 
 enum { LABEL = 160 };
 
-/* ---- estimates --------------------------------------------------------------------------------------------------- */
+/* ---- estimates -------------------------------------------------------------------------------------------------- */
 
 /* Over the runs; of one run alone, with the error that it gives itself. */
 static mn_estimate over_runs(const mn_group *g, mn_estimate (*of)(const mn_result *run, size_t x), size_t x)
@@ -90,7 +90,7 @@ static void estimate(mn_group *g)
     g->tokens_per_s = seconds > 0 ? tokens / seconds : 0;
 }
 
-/* ---- labels -------------------------------------------------------------------------------------------------------- */
+/* ---- labels ----------------------------------------------------------------------------------------------------- */
 
 static bool is(const char *a, const char *b)
 {
@@ -108,8 +108,9 @@ static bool is_part_of(const char *key, const char *const *sections, size_t n)
 static void put_regulariser(char out[LABEL], const mn_result *run)
 {
     const char *type = mn_result_setting(run, "regularizer.type"), *target = mn_result_setting(run, "regularizer.target_nats");
+    const char *budget = mn_result_setting(run, "regularizer.budget_nats");
     if (is(type, "budget"))
-        snprintf(out, LABEL, "%.40s nats", mn_result_setting(run, "regularizer.budget_nats"));
+        snprintf(out, LABEL, is(budget, "inf") ? "no limit" : "%.40s nats", budget);
     else if (is(type, "penalty") && *target && !is(target, "0"))
         snprintf(out, LABEL, "penalty for %.40s nats", target);
     else if (is(type, "penalty"))
@@ -159,7 +160,7 @@ static mn_status put_label(const mn_comparison *c, mn_group *g, mn_err *err)
     return status == MN_OK ? MN_OK : mn_fail(err, status, "out of memory");
 }
 
-/* ---- groups -------------------------------------------------------------------------------------------------------- */
+/* ---- groups ----------------------------------------------------------------------------------------------------- */
 
 static mn_status join(mn_comparison *c, const mn_result *run, size_t most, mn_err *err)
 {

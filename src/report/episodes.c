@@ -4,7 +4,7 @@
 
 #include "base/json.h"
 
-/* ---- writing ------------------------------------------------------------------------------------------------ */
+/* ---- writing ---------------------------------------------------------------------------------------------------- */
 
 static mn_status put_count(mn_buf *buf, const char *key, uint64_t n)
 {
@@ -93,7 +93,7 @@ mn_status mn_episode_write(mn_buf *buf, const mn_episode *episode, const char *c
     return status;
 }
 
-/* ---- reading ------------------------------------------------------------------------------------------------ */
+/* ---- reading ---------------------------------------------------------------------------------------------------- */
 
 enum { SPEAKER, TOKEN, TEXT, LP_POLICY, LP_BASE, NATS, HELP_MASS, COLUMNS };
 static const char *const column_names[COLUMNS] = {"speaker", "token", "text", "lp_policy", "lp_base", "nats", "help_mass"};

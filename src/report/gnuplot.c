@@ -9,7 +9,7 @@
 
 extern char **environ;
 
-/* ---- the process: files rather than pipes, so that neither side ever waits for the other ---------------------------- */
+/* ---- the process: files rather than pipes, so that neither side ever waits for the other ------------------------ */
 
 enum { IN, OUT, ERR, FILES };
 
@@ -72,7 +72,7 @@ static mn_status draw(mn_buf *out, const char *script, size_t len, mn_err *err)
     return status;
 }
 
-/* ---- the drawing, made fit for a page --------------------------------------------------------------------------------- */
+/* ---- the drawing, made fit for a page --------------------------------------------------------------------------- */
 
 static bool starts(const char *text, const char *with)
 {

@@ -4,7 +4,8 @@
 
 #include "base/buf.h"
 
-/* status: the first failure (memory); from then on nothing more is written, so it is looked at once, in the end. Start from {0}. */
+/* status: the first failure (memory); from then on nothing more is written, so it is looked at once, in the end.
+ * Start from {0}. */
 typedef struct mn_html {
     mn_buf buf;
     mn_status status;

@@ -14,8 +14,9 @@ static void begin_note(mn_html *html, size_t *n, bool grave)
 static void name_group(mn_html *html, const mn_comparison *c, const mn_group *g)
 {
     if (c->n < 2) return;
+    mn_html_raw(html, "<b>");
     mn_html_word(html, g->label);
-    mn_html_raw(html, ": ");
+    mn_html_raw(html, ".</b> ");
 }
 
 static void note_run(mn_html *html, size_t *n, const mn_result *run)
@@ -38,11 +39,11 @@ static void note_budget(mn_html *html, size_t *n, const mn_comparison *c, const 
     if (g->overspent) {
         begin_note(html, n, true);
         name_group(html, c, g);
-        mn_html_raw(html, "an episode spent more than its budget. This must never be: run <code>mightnt audit</code>.</li>\n");
+        mn_html_raw(html, "An episode spent more than its budget. This must never be: run <code>mightnt audit</code>.</li>\n");
     } else if (isfinite(g->budget_nats) && g->most_nats < .9 * g->budget_nats) {
         begin_note(html, n, false);
         name_group(html, c, g);
-        mn_html_raw(html, "the budget never bound: the most that an episode spent is ");
+        mn_html_raw(html, "The budget never bound: the most that an episode spent is ");
         mn_html_num(html, g->most_nats, 2);
         mn_html_raw(html, " of ");
         mn_html_num(html, g->budget_nats, 2);
@@ -64,17 +65,17 @@ static void note_group(mn_html *html, size_t *n, const mn_comparison *c, const m
     if (g->steps - 1 < FEW_STEPS) {
         begin_note(html, n, false);
         name_group(html, c, g);
-        mn_html_rawf(html, "few steps: the last tenth is one step of %zu.</li>\n", g->steps - 1);
+        mn_html_rawf(html, "Few steps: the last tenth is one step of %zu.</li>\n", g->steps - 1);
     }
     if (g->n == 1) {
         begin_note(html, n, false);
         name_group(html, c, g);
-        mn_html_raw(html, "one seed: errors are over its episodes, and say nothing of how another run would end.</li>\n");
+        mn_html_raw(html, "One seed: errors are over its episodes, and say nothing of how another run would end.</li>\n");
     }
     if (same_seed_twice(g)) {
         begin_note(html, n, true);
         name_group(html, c, g);
-        mn_html_raw(html, "the same seed twice: those runs are no two observations, and the errors are too small.</li>\n");
+        mn_html_raw(html, "The same seed twice: those runs are no two observations, and the errors are too small.</li>\n");
     }
 }
 

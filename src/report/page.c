@@ -19,7 +19,7 @@ static void put_dot(mn_html *html, size_t group)
     mn_html_rawf(html, "<span class=dot style=\"background:var(--s%zu)\"></span>", group % MN_SERIES);
 }
 
-/* ---- the result in words --------------------------------------------------------------------------------------------- */
+/* ---- the result in words ---------------------------------------------------------------------------------------- */
 
 static const mn_group *best(const mn_comparison *c)
 {
@@ -29,21 +29,25 @@ static const mn_group *best(const mn_comparison *c)
     return g;
 }
 
-static void put_title(mn_html *html, const mn_comparison *c, size_t runs)
+/* A budget as people write it: 10, 2.5. */
+static void put_budget(mn_html *html, double nats)
 {
-    const mn_group *g = &c->groups[0];
-    if (c->n > 1) {
-        mn_html_rawf(html, "%zu settings, %zu runs", c->n, runs);
-        return;
-    }
+    mn_html_num(html, nats, nats == floor(nats) ? 0 : 2);
+}
+
+static void put_title(mn_html *html, const mn_comparison *c)
+{
+    const mn_group *g = best(c);
     mn_html_raw(html, "Return ");
     mn_html_num(html, g->before.mean, 3);
     mn_html_raw(html, " \xE2\x86\x92 ");
     mn_html_num(html, g->after.mean, 3);
-    if (!isfinite(g->budget_nats)) return;
-    mn_html_raw(html, " within ");
-    mn_html_num(html, g->budget_nats, g->budget_nats == floor(g->budget_nats) ? 0 : 2);
-    mn_html_raw(html, " nats");
+    if (isfinite(g->budget_nats)) {
+        mn_html_raw(html, " within ");
+        put_budget(html, g->budget_nats);
+        mn_html_raw(html, " nats");
+    }
+    if (c->n > 1) mn_html_rawf(html, ", the most of %zu settings", c->n);
 }
 
 static void put_gain(mn_html *html, const mn_group *g)
@@ -67,7 +71,7 @@ static void put_spending(mn_html *html, const mn_group *g)
     mn_html_raw(html, "</b> nats an episode");
     if (isfinite(g->budget_nats)) {
         mn_html_raw(html, " of the <b>");
-        mn_html_num(html, g->budget_nats, 2);
+        put_budget(html, g->budget_nats);
         mn_html_raw(html, "</b> it may; the most that any episode spent is ");
         mn_html_num(html, g->most_nats, 3);
     }
@@ -85,11 +89,13 @@ static void put_lead(mn_html *html, const mn_comparison *c)
     const mn_result *run = g->runs[0];
     mn_html_raw(html, "<p class=lead>");
     if (c->n > 1) {
-        mn_html_raw(html, "The most is gained with ");
+        mn_html_raw(html, "With ");
         mn_html_word(html, g->label);
-        mn_html_raw(html, ". ");
+        mn_html_raw(html, " and after");
+    } else {
+        mn_html_raw(html, "After");
     }
-    mn_html_rawf(html, "After %zu steps of PPO the agent, as the ", g->steps - 1);
+    mn_html_rawf(html, " %zu steps of PPO the agent, as the ", g->steps - 1);
     mn_html_word(html, run->roles[0]);
     mn_html_raw(html, ", brings the mean reward of the ");
     mn_html_word(html, run->roles[1]);
@@ -103,7 +109,7 @@ static void put_lead(mn_html *html, const mn_comparison *c)
     mn_html_raw(html, "</p>\n");
 }
 
-/* ---- the table of results ---------------------------------------------------------------------------------------------- */
+/* ---- the table of results --------------------------------------------------------------------------------------- */
 
 static void put_cell(mn_html *html, mn_estimate x, int digits)
 {
@@ -156,7 +162,7 @@ static void put_group_row(mn_html *html, const mn_group *g, size_t index)
 
 static void put_results(mn_html *html, const mn_comparison *c)
 {
-    mn_html_raw(html, "<div class=scroll><table id=results>\n<thead><tr><th>Budget</th><th>Seeds</th><th>Base "
+    mn_html_raw(html, "<div class=scroll><table id=results>\n<thead><tr><th>Setting</th><th>Seeds</th><th>Base "
                       "return</th><th>Trained return</th>"
                       "<th>Gain</th><th>in std. errors</th><th>Nats an episode</th><th>Most "
                       "nats</th><th>Tokens/s</th></tr></thead>\n<tbody>\n");
@@ -167,7 +173,7 @@ static void put_results(mn_html *html, const mn_comparison *c)
         "episodes. Trained: mean of the last tenth of the steps.</p>\n");
 }
 
-/* ---- charts -------------------------------------------------------------------------------------------------------------- */
+/* ---- charts ----------------------------------------------------------------------------------------------------- */
 
 static const char *caption(mn_chart_kind kind, const mn_comparison *c)
 {
@@ -212,7 +218,7 @@ static void put_charts(mn_html *html, const mn_comparison *c, const mn_chart cha
     mn_html_raw(html, "/</code> as TSV.</p>\n");
 }
 
-/* ---- transcripts --------------------------------------------------------------------------------------------------------- */
+/* ---- transcripts ------------------------------------------------------------------------------------------------ */
 
 static void put_pairs(mn_html *html, const mn_result *run, size_t from, size_t to)
 {
@@ -256,7 +262,7 @@ static void put_transcripts(mn_html *html, const mn_comparison *c)
     for (size_t i = 0; i < c->n; i++) put_group_transcripts(html, c, i);
 }
 
-/* ---- settings and runs ----------------------------------------------------------------------------------------------------- */
+/* ---- settings and runs ------------------------------------------------------------------------------------------ */
 
 static bool same_in_all(const mn_comparison *c, const char *key)
 {
@@ -337,16 +343,16 @@ static void put_runs(mn_html *html, const mn_result *runs, size_t n)
     mn_html_raw(html, "</tbody></table></div>\n");
 }
 
-/* ---- all of it ------------------------------------------------------------------------------------------------------------- */
+/* ---- all of it -------------------------------------------------------------------------------------------------- */
 
-static void put_head(mn_html *html, const mn_comparison *c, size_t runs)
+static void put_head(mn_html *html, const mn_comparison *c)
 {
     mn_html_raw(html, "<!DOCTYPE html>\n<html lang=en>\n<head>\n<meta charset=utf-8>\n"
                       "<meta name=viewport content=\"width=device-width,initial-scale=1\">\n"
                       "<meta http-equiv=Content-Security-Policy content=\"default-src 'none';style-src "
                       "'unsafe-inline';script-src 'unsafe-inline'\">\n"
                       "<title>");
-    put_title(html, c, runs);
+    put_title(html, c);
     mn_html_raw(html, "</title>\n<style>\n");
     mn_html_raw(html, mn_page_style);
     mn_html_raw(
@@ -354,14 +360,14 @@ static void put_head(mn_html *html, const mn_comparison *c, size_t runs)
         "</style>\n</head>\n<body>\n"
         "<svg width=0 height=0 style=\"position:absolute\" aria-hidden=true><circle id=gpPt6 r=1 fill=currentColor /></svg>\n"
         "<main>\n<p class=kicker>mightnt \xC2\xB7 training report</p>\n<h1>");
-    put_title(html, c, runs);
+    put_title(html, c);
     mn_html_raw(html, "</h1>\n");
 }
 
 void mn_page_put(mn_html *html, const mn_comparison *c, const mn_result *runs, size_t n, const mn_chart charts[MN_CHARTS],
                  const char *data)
 {
-    put_head(html, c, n);
+    put_head(html, c);
     put_lead(html, c);
     put_results(html, c);
     mn_notes_put(html, c, runs, n);

@@ -1,6 +1,7 @@
 #include "report/results.h"
 
 #include <limits.h>
+#include <math.h>
 #include <string.h>
 
 #include "base/file.h"
@@ -13,7 +14,7 @@ static mn_status in_dir(char path[PATH_MAX], const char *dir, const char *name, 
     return n < 0 || n >= PATH_MAX ? mn_fail_at(err, MN_ERR_IO, dir, 0, 0, "the path is too long") : MN_OK;
 }
 
-/* ---- run.json ---------------------------------------------------------------------------------------------------- */
+/* ---- run.json --------------------------------------------------------------------------------------------------- */
 
 static mn_status put_value(mn_buf *buf, const json_t *value)
 {
@@ -91,7 +92,7 @@ static mn_status open_run(mn_result *r, mn_err *err)
     return status == MN_OK ? read_run(r, path, err) : status;
 }
 
-/* ---- the logs ---------------------------------------------------------------------------------------------------- */
+/* ---- the logs --------------------------------------------------------------------------------------------------- */
 
 typedef mn_status (*take_line)(mn_result *r, const char *line, size_t len, const mn_lines *at, mn_err *err);
 
@@ -123,18 +124,25 @@ static mn_status get_number(double *out, const json_t *line, const char *key, co
     return mn_fail_at(err, MN_ERR_INPUT, at->name, at->number, 0, "\"%s\": expected a number, \"inf\" or \"-inf\"", key);
 }
 
+static mn_status get_finite(double *out, const json_t *line, const char *key, const mn_lines *at, mn_err *err)
+{
+    double x;
+    if (mn_json_number(&x, json_object_get(line, key)) == MN_OK && isfinite(x)) return *out = x, MN_OK;
+    return mn_fail_at(err, MN_ERR_INPUT, at->name, at->number, 0, "\"%s\": expected a finite number", key);
+}
+
 static mn_status read_step(mn_step_line *out, const json_t *line, size_t step, const mn_lines *at, mn_err *err)
 {
     double number, episodes;
-    MN_TRY(get_number(&number, line, "step", at, err));
+    MN_TRY(get_finite(&number, line, "step", at, err));
     if (number != (double)step)
         return mn_fail_at(err, MN_ERR_INPUT, at->name, at->number, 0, "\"step\": expected %zu, the next, got %g", step, number);
-    MN_TRY(get_number(&out->value, line, "return", at, err));
-    MN_TRY(get_number(&out->value_se, line, "return_se", at, err));
-    MN_TRY(get_number(&out->nats, line, "nats", at, err));
-    MN_TRY(get_number(&out->nats_max, line, "nats_max", at, err));
+    MN_TRY(get_finite(&out->value, line, "return", at, err));
+    MN_TRY(get_finite(&out->value_se, line, "return_se", at, err));
+    MN_TRY(get_finite(&out->nats, line, "nats", at, err));
+    MN_TRY(get_finite(&out->nats_max, line, "nats_max", at, err));
     MN_TRY(get_number(&out->budget_nats, line, "budget_nats", at, err));
-    MN_TRY(get_number(&episodes, line, "episodes", at, err));
+    MN_TRY(get_finite(&episodes, line, "episodes", at, err));
     if (!(episodes >= 0 && episodes <= 1e15))
         return mn_fail_at(err, MN_ERR_INPUT, at->name, at->number, 0, "\"episodes\": expected a count");
     out->episodes = (size_t)episodes;
@@ -163,8 +171,8 @@ static mn_status take_time(mn_result *r, const char *text, size_t len, const mn_
     json_t *line;
     double seconds, speed;
     MN_TRY(mn_json_parse(&line, text, len, at->name, at->number, err));
-    mn_status status = get_number(&seconds, line, "seconds", at, err);
-    if (status == MN_OK) status = get_number(&speed, line, "tokens_per_s", at, err);
+    mn_status status = get_finite(&seconds, line, "seconds", at, err);
+    if (status == MN_OK) status = get_finite(&speed, line, "tokens_per_s", at, err);
     json_decref(line);
     if (status != MN_OK) return status;
     r->seconds += seconds;

@@ -33,8 +33,8 @@ typedef struct mn_result {
     bool torn;              /* a log ends in the middle of a line */
 } mn_result;
 
-/* Reads the run in dir. Free the result also after a failure. MN_ERR_IO, MN_ERR_INPUT (with file and line), MN_ERR_MEMORY. A last
- * line without its end, as a kill leaves it, is passed over if it is not whole. */
+/* Reads the run in dir. Free the result also after a failure. MN_ERR_IO, MN_ERR_INPUT (with file and line), MN_ERR_MEMORY. A
+ * last line without its end, as a kill leaves it, is passed over if it is not whole. */
 MN_CHECKED mn_status mn_result_open(mn_result *out, const char *dir, mn_err *err);
 void mn_result_free(mn_result *result);
 /* A setting as text, "" where there is none. */
@@ -44,8 +44,8 @@ typedef struct mn_estimate {
     double mean, error; /* error: one standard error */
 } mn_estimate;
 
-/* Runs that differ in nothing but the seed. Estimates: over the runs; of a single run, over its episodes. "After" and "nats" are of
- * the last tenth of the trained steps (at least one). */
+/* Runs that differ in nothing but the seed. Estimates: over the runs; of a single run, over its episodes. "After" and "nats"
+ * are of the last tenth of the trained steps (at least one). */
 typedef struct mn_group {
     const mn_result **runs; /* [n] */
     size_t n;

@@ -36,6 +36,7 @@ const char mn_page_style[] =
     ".sub td:first-child{padding-left:1.5em}\n"
     ".words td{white-space:pre-wrap;overflow-wrap:anywhere;min-width:7em}\n"
     ".words td:first-child{white-space:nowrap;color:var(--soft)}\n"
+    "#results th:first-child,#results td:first-child{position:sticky;left:0;background:var(--paper)}\n"
     ".dot{display:inline-block;width:.7em;height:.7em;border-radius:50%;margin-right:.55em}\n"
     ".notes{margin:1.8em 0;padding:.2em 1.2em;border-left:3px solid var(--warn);background:var(--card)}\n"
     ".notes h2{font-size:.95rem;margin:.7em 0 .2em;color:var(--warn)}\n"

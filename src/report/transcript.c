@@ -23,7 +23,7 @@ static int class_of(double nats)
     return class;
 }
 
-/* ---- a token ------------------------------------------------------------------------------------------------------- */
+/* ---- a token ---------------------------------------------------------------------------------------------------- */
 
 /* The part of the piece that the conversation keeps: up to its first newline; at the beginning of a turn without spaces. */
 static void put_piece(mn_html *html, const char *piece, size_t len, bool first)
@@ -33,9 +33,9 @@ static void put_piece(mn_html *html, const char *piece, size_t len, bool first)
     for (; first && keep && *piece == ' '; keep--) piece++;
     mn_html_text(html, piece, keep);
     if (newline)
-        mn_html_raw(html, "<b>\xE2\x86\xB5</b>");
+        mn_html_raw(html, "<b>\xE2\x81\xA0\xE2\x86\xB5</b>");
     else if (!len)
-        mn_html_raw(html, "<b>\xE2\x88\x8E</b>"); /* the end of generation has no text */
+        mn_html_raw(html, "<b>\xE2\x81\xA0\xE2\x88\x8E</b>"); /* the end of generation has no text */
 }
 
 static void put_number(mn_html *html, const char *name, double x)
@@ -64,7 +64,7 @@ static void put_token(mn_html *html, const mn_episode *e, size_t t, bool first)
     mn_html_raw(html, "</span>");
 }
 
-/* ---- an episode ------------------------------------------------------------------------------------------------------ */
+/* ---- an episode ------------------------------------------------------------------------------------------------- */
 
 static void put_reward(mn_html *html, const mn_episode *e, size_t t)
 {
@@ -90,14 +90,18 @@ static void put_turn(mn_html *html, const mn_result *result, const mn_episode *e
 
 static void put_episode(mn_html *html, const mn_result *result, const mn_episode *e)
 {
-    mn_html_rawf(html, "<article><h4>Step %zu, episode %llu</h4><p class=facts>return <b>", e->step,
-                 (unsigned long long)e->number);
+    mn_html_raw(html, "<article><h4>");
+    if (e->step)
+        mn_html_rawf(html, "Trained, step %zu", e->step);
+    else
+        mn_html_raw(html, "Base policy");
+    mn_html_rawf(html, ", episode %llu</h4><p class=facts>return <b>", (unsigned long long)e->number);
     mn_html_num(html, e->value, 3);
     mn_html_raw(html, "</b>, <b>");
     mn_html_num(html, e->spent_nats, 2);
     if (isfinite(e->budget_nats) && e->step) {
         mn_html_raw(html, "</b> of ");
-        mn_html_num(html, e->budget_nats, 2);
+        mn_html_num(html, e->budget_nats, e->budget_nats == floor(e->budget_nats) ? 0 : 2);
         mn_html_raw(html, " nats");
     } else {
         mn_html_raw(html, "</b> nats");
