@@ -2,8 +2,16 @@
 #ifndef MN_COMMANDS_H
 #define MN_COMMANDS_H
 
-int cmd_help(int argc, char **argv);
+#include <stdbool.h>
+
+int cmd_train(int argc, char **argv);
+int cmd_audit(int argc, char **argv);
 int cmd_report(int argc, char **argv);
+int cmd_help(int argc, char **argv);
 int cmd_version(int argc, char **argv);
+
+/* Ctrl-C and SIGTERM are noted, and end the work in order (a second one ends it at once). */
+void cli_catch_signals(void);
+bool cli_interrupted(void *arg);
 
 #endif

@@ -13,6 +13,8 @@ typedef struct command {
 } command;
 
 static const command commands[] = {
+    {"train", cmd_train, "trains an agent by PPO that cannot overspend its KL budget"},
+    {"audit", cmd_audit, "replays a run's log and checks every number in it"},
     {"report", cmd_report, "writes a page of what runs came to"},
     {"help", cmd_help, "explains a verb"},
     {"version", cmd_version, "prints the version"},

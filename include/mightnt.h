@@ -181,7 +181,8 @@ typedef enum mn_reg_kind {
  * entry where it has mass). scores: [B,V], finite or -INFINITY (a mask). limit: [B], >= 0, INFINITY allowed; ignored (may be
  * NULL) for penalty and none.
  * budget: nats never exceeds limit, in exact arithmetic for the exact tilt at the returned double l, and as the returned double;
- * the base to the bit (l = 0, policy = base, nats = 0) at limit 0, at scores all equal on the support, at one symbol of support.
+ * the base to the bit and nats 0 at limit 0 (l = 0), at scores all equal on the support and at one symbol of support (every tilt is the
+ * base there, so l = 1, and gradients flow: this is where training begins).
  * A -INFINITY score masks if the limit can afford it, else l = 0 (0 * -inf = 0).
  * Errors, *err naming the row, outputs of earlier rows written: MN_ERR_NUM on NaN, +INFINITY scores, -INFINITY scores on the whole
  * support, negative limit, base not summing to 1. No allocation. O(BV). Thread-safe. */

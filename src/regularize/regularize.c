@@ -58,7 +58,7 @@ static void solve(mn_reg_kind kind, mn_row_answer *answer, mn_row *row, double l
 {
     bool free = kind == MN_REG_PENALTY || kind == MN_REG_NONE, flat = row->base.least == row->base.most && !row->base.masks;
     if (flat || limit == 0) {
-        keep_base(answer, row, free);
+        keep_base(answer, row, flat);
         return;
     }
     if (!free && limit < INFINITY && kind != MN_REG_BUDGET) {
