@@ -154,7 +154,8 @@ static mn_status put_label(const mn_comparison *c, mn_group *g, mn_err *err)
     {
         const char *text = json_string_value(value);
         if (status != MN_OK || is_part_of(key, in_words, 5) || !differs(c, key)) continue;
-        status = mn_buf_printf(&label, ", %s %.*s", key, short_length(text), text);
+        int len = short_length(text);
+        status = mn_buf_printf(&label, ", %s %.*s%s", key, len, text, text[len] ? "..." : "");
     }
     g->label = label.data;
     return status == MN_OK ? MN_OK : mn_fail(err, status, "out of memory");
