@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 
+int cmd_demo(int argc, char **argv);
 int cmd_train(int argc, char **argv);
 int cmd_audit(int argc, char **argv);
 int cmd_report(int argc, char **argv);

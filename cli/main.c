@@ -13,6 +13,7 @@ typedef struct command {
 } command;
 
 static const command commands[] = {
+    {"demo", cmd_demo, "trains, audits and shows an agent on SmolLM2, in some minutes"},
     {"train", cmd_train, "trains an agent by PPO that cannot overspend its KL budget"},
     {"audit", cmd_audit, "replays a run's log and checks every number in it"},
     {"report", cmd_report, "writes a page of what runs came to"},

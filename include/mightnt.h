@@ -230,6 +230,18 @@ MN_CHECKED mn_status mn_train(const mn_train_opts *opts, mn_err *err);
 /* The settings of a run as a table for people: every key, its default and meaning. Released by free. */
 MN_CHECKED mn_status mn_train_keys(char **out, mn_err *err);
 
+/* What a run amounts to: means over episodes with their standard errors; after and nats over the last tenth of its steps. */
+typedef struct mn_summary {
+    size_t steps;                          /* trained */
+    double before, before_se, after, after_se; /* return of the base (step 0) and of the agent */
+    double nats, most_nats, budget_nats;   /* spent: mean, most in any episode; allowed */
+    double tokens_per_s;                   /* 0: not known */
+    char *lines_before, *lines_after;      /* the first logged episode of step 0 and of the last step, a line a turn; may be NULL */
+} mn_summary;
+/* MN_ERR_IO, MN_ERR_INPUT (a run needs at least one trained step), MN_ERR_MEMORY. */
+MN_CHECKED mn_status mn_summarise(mn_summary *out, const char *dir, mn_err *err);
+void mn_summary_free(mn_summary *summary);
+
 typedef struct mn_audit_opts {
     const char *dir;
     size_t threads;                /* 0: one a core */
