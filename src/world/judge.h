@@ -7,9 +7,9 @@
 #include "base/buf.h"
 #include "world/reward.h"
 
-/* Symbols of context at most, question and answer included: a longer context keeps its tail. (A key-value cache for all
- * positions of a large model would take more memory than the model.) */
-enum { MN_JUDGE_POSITIONS = 2048 };
+/* Symbols of context at most, question and answer included: a longer context keeps its tail. A turn costs a prefill of all of
+ * it (one core, 135M parameters: .2 s for 60 symbols, 12 s for 1024), and more would also take much memory for its keys. */
+enum { MN_JUDGE_POSITIONS = 1024 };
 
 /* What is judged by; shared. yes, no: [n_yes], [n_no]. */
 typedef struct mn_judge {
