@@ -26,7 +26,7 @@ bool mn_row_prepare(mn_row *row)
     const mn_tilt_passes *passes = mn_tilt();
     double range = base->most - base->least, ratio = base->masked / base->kept;
     row->cost = log1p(ratio);
-    row->cost_error = 2 * UNIT * ((MN_TILT_ROUNDING + 4) * (ratio / (1 + ratio)) + row->cost);
+    row->cost_error = 2 * UNIT * ((mn_tilt_rounding(row->V) + 4) * (ratio / (1 + ratio)) + row->cost);
     row->frame = (mn_tilt_frame){base->least, base->least, base->most};
     row->scale = 1;
     if (range == 0) return base->kept > 1e-280;
@@ -57,7 +57,7 @@ static point evaluate(const mn_row *row, double l)
     at.k4 = x4 - mean * (4 * x3 - mean * (6 * x2 - 3 * mean * mean)) - 3 * at.var * at.var;
     /* Sums by their terms' sizes (|x| q <= x^2 for x < 0), x by its two roundings, p by that of exp, and ln Z. */
     double sizes = (fabs(mean) * sqrt(b2) + 3 * b2 + fabs(rise1) + (1 + fabs(mean)) * rise) / Z;
-    at.error = UNIT * (2 * MN_TILT_ROUNDING * sizes + 3 * x2 + 12 * fabs(at.kl) + (fabs(s) > .01 ? 4 * (fabs(log1p(s)) + fabs(s) / Z) : 0));
+    at.error = UNIT * (2 * mn_tilt_rounding(row->V) * sizes + 3 * x2 + 12 * fabs(at.kl) + (fabs(s) > .01 ? 4 * (fabs(log1p(s)) + fabs(s) / Z) : 0));
     return at;
 }
 
@@ -88,7 +88,7 @@ static double model_error(const mn_row *row, const point *at, double e)
     double range = at->l * (row->base.most - row->base.least), m4 = at->k4 + 3 * at->var * at->var;
     if (!(fabs(e) * range < .1 && at->var > 0)) return INFINITY;
     double fifth = fabs(m4) * range + 10 * at->var * sqrt(at->var * fabs(m4));
-    double sums = 2 * MN_TILT_ROUNDING * UNIT * fabs(e) * (2 * at->x2 + 4 * fabs(e) * sqrt(at->x2 * at->x4));
+    double sums = 2 * mn_tilt_rounding(row->V) * UNIT * fabs(e) * (2 * at->x2 + 4 * fabs(e) * sqrt(at->x2 * at->x4));
     return e * e * e * e * fifth / 12 + sums + 3 * UNIT * at->var;
 }
 
@@ -125,6 +125,7 @@ bool mn_row_budget(mn_row_answer *out, const mn_row *row, double limit)
         if (l == 1 && at.kl + at.error + row->cost_error <= left) return answer(out, row, &at, 0), true;
         if (l == cap && at.kl < target) return false;
         double e = step(&at, target), next = l * (1 + e);
+        if (fabs(e) < .01 && at.error > allowed) return false;
         if (next < 1 && at.error + model_error(row, &at, e) <= allowed) return answer(out, row, &at, e), true;
         if (at.kl > target) hi = l;
         else lo = l;

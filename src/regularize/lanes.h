@@ -153,7 +153,7 @@ LANE double lanes_least(lanes a)
     return x[0];
 }
 
-/* A sum that does not lose what it has: high + low (Knuth's two-sum), fed with sums of at most 64 terms a lane. */
+/* A sum that does not lose what it has: high + low (Knuth's two-sum), fed with sums of a chunk. */
 typedef struct tally {
     lanes high, low;
 } tally;

@@ -1,11 +1,17 @@
 /* Passes over one row, in the fastest instruction set here; the bits are the same in all of them. The base is p = exp(lp), the
- * tilt p exp(x), x = l (z - c). Sums have relative errors of at most MN_TILT_ROUNDING units of 2^-53 of the sum of the terms' sizes. */
+ * tilt p exp(x), x = l (z - c). Every sum is within mn_tilt_rounding(V) units of 2^-53 of its terms' sizes. */
 #ifndef MN_TILT_H
 #define MN_TILT_H
 
 #include "base/base.h"
 
-enum { MN_TILT_ROUNDING = 84 }; /* 64 additions a lane, 8 lanes, and what a term itself gathers */
+enum { MN_TILT_CHUNK = 256 };
+
+/* Additions in a chunk's lane, those of the lanes and of the tally, and eight for what a term itself gathers. */
+static inline double mn_tilt_rounding(size_t V)
+{
+    return (double)(V < MN_TILT_CHUNK ? (V + 7) / 8 : MN_TILT_CHUNK / 8) + 5 + 8;
+}
 
 /* Symbols with lp below this count as impossible here; what they could change is bounded by the caller. */
 #define MN_TILT_LOWEST (-708.0)

@@ -2,7 +2,7 @@
 #include "regularize/lanes.h"
 #include "regularize/tilt.h"
 
-enum { CHUNK = 512 }; /* 64 additions a lane between tallies */
+enum { CHUNK = MN_TILT_CHUNK };
 
 LANES_TARGET static mn_tilt_base base(double *p, const double *lp, const double *z, size_t V)
 {
