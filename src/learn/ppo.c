@@ -259,6 +259,7 @@ static mn_status learn_tilt(const update *u, seat *s, size_t sample, const float
     mn_heads_scores_row(u->heads, s->scores, out, o->embeddings, all->ids + sample * all->M, all->M);
     for (size_t v = 0; v < u->V; v++) s->base[v] = (double)all->lp_cells[sample * u->V + v] - u->log_sum[sample];
     MN_TRY(mn_regularize(o->kind, s->policy, &lambda, &nats, s->base, s->scores, &limit, 1, u->V, err));
+    if (lambda == 0 && limit > 0) lambda = 1; /* equal scores: every tilt is the base, and the first step away from it is not limited */
     s->d_policy[cell] = surrogate(u, sample, s->policy[cell], sum) / rows;
     MN_TRY(mn_regularize_backward(o->kind, s->d_scores, &d_limit, s->d_policy, &d_nats, s->policy, &lambda, s->base, s->scores, &limit, 1,
                                   u->V, err));
