@@ -49,8 +49,8 @@ static void make_samples(mn_ppo_samples *s, size_t M, size_t A, mn_rng *rng, mn_
         for (size_t j = 0; j < M; j++) s->ids[i * M + j] = (int32_t)(j * (A / M));
         s->chosen[i] = (int32_t)mn_sample(base, V, mn_rng_uniform(rng));
         s->lp_old[i] = (float)base[s->chosen[i]];
-        s->remaining[i] = 10;
-        s->offset[i] = (float)-log((double)(EPISODE - i % EPISODE));
+        s->offset[i] = s->logit[i] = (float)-log((double)(EPISODE - i % EPISODE));
+        s->limit[i] = 10 * mn_share(s->logit[i]);
     }
     for (size_t at = 0; at < N; at += EPISODE) {
         for (size_t i = 0; i < EPISODE; i++) rewards[i] = mn_rng_uniform(rng);

@@ -11,10 +11,11 @@ typedef struct mn_decisions {
     float *x;           /* [n,F] */
     int32_t *ids;       /* [n,M] */
     float *lp_cells;    /* [n,V] of the base */
-    double *remaining;  /* [n] nats before the decision */
-    float *offset;      /* [n] of the share's logit */
+    double *limit;      /* [n] nats it could spend */
+    float *logit;       /* [n] of the share, as it was drawn */
+    float *offset;      /* [n] of its mean */
     int32_t *chosen;    /* [n] cell */
-    float *lp_old;      /* [n] ln of the policy's probability of that cell */
+    float *lp_old;      /* [n] ln of the policy's probability of that cell, and of the share's density */
     float *nats;        /* [n] */
     float *lambda, *share; /* [n] */
     size_t *t;          /* [n] which token of the episode */

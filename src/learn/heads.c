@@ -81,9 +81,15 @@ void mn_heads_scores_row(const mn_heads *heads, double *scores, const float *act
     scores[M] = (double)actor[E];
 }
 
-double mn_heads_share(float logit, float offset)
+double mn_share(float logit)
 {
-    return 1 / (1 + exp(-((double)logit + (double)offset)));
+    return 1 / (1 + exp(-(double)logit));
+}
+
+double mn_share_lp(float logit, float mean)
+{
+    double z = ((double)logit - (double)mean) / MN_SHARE_DEVIATION;
+    return -z * z / 2;
 }
 
 mn_status mn_adam_new(mn_adam *adam, size_t n, mn_err *err)

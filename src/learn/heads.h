@@ -1,5 +1,5 @@
 /* Actor and critic on frozen features: two nets x -> tanh(W1 x + b1) -> tanh(W2 . + b2) -> W3 . + b3 that share no weights. The actor's
- * outputs are E numbers that score the listed symbols, the score of the rest, and the logit of the share of the budget to spend. */
+ * outputs are E numbers that score the listed symbols, the score of the rest, and the mean logit of the share of the budget to spend. */
 #ifndef MN_HEADS_H
 #define MN_HEADS_H
 
@@ -33,8 +33,13 @@ float mn_heads_critic_row(const mn_heads *heads, const float *x);
 /* Scores of the M listed symbols and the rest, from the actor's outputs: z_j = <u, embeddings[ids_j]>, or u[ids_j] where embeddings
  * is NULL (then E = A), and out[E] for the rest. scores: [M+1]; actor: [O], O = E + 2; embeddings: [A,E]; ids: [M], each below A. */
 void mn_heads_scores_row(const mn_heads *heads, double *scores, const float *actor, const float *embeddings, const int32_t *ids, size_t M);
-/* The share of what remains that a decision may spend, 1/(1 + exp(-(logit + offset))). */
-double mn_heads_share(float logit, float offset);
+/* The share of what remains that a decision may spend is drawn, so that policy gradients credit spending like any other action: its
+ * logit is normal around the actor's last output plus an offset. */
+#define MN_SHARE_DEVIATION .5
+/* 1/(1 + exp(-logit)). */
+double mn_share(float logit);
+/* ln of the density of a logit drawn around mean, up to a constant. */
+double mn_share_lp(float logit, float mean);
 
 /* Adam's moments of n parameters. */
 typedef struct mn_adam {

@@ -23,13 +23,14 @@ mn_status mn_ppo_samples_new(mn_ppo_samples *s, size_t N, size_t F, size_t M, mn
     s->x = mn_alloc(NF, sizeof *s->x);
     s->ids = mn_alloc(NM, sizeof *s->ids);
     s->lp_cells = mn_alloc(NV, sizeof *s->lp_cells);
-    s->remaining = mn_alloc(N, sizeof *s->remaining);
+    s->limit = mn_alloc(N, sizeof *s->limit);
+    s->logit = mn_alloc(N, sizeof *s->logit);
     s->offset = mn_alloc(N, sizeof *s->offset);
     s->chosen = mn_alloc(N, sizeof *s->chosen);
     s->lp_old = mn_alloc(N, sizeof *s->lp_old);
     s->advantage = mn_alloc(N, sizeof *s->advantage);
     s->target = mn_alloc(N, sizeof *s->target);
-    if (s->x && s->ids && s->lp_cells && s->remaining && s->offset && s->chosen && s->lp_old && s->advantage && s->target) return MN_OK;
+    if (s->x && s->ids && s->lp_cells && s->limit && s->logit && s->offset && s->chosen && s->lp_old && s->advantage && s->target) return MN_OK;
     mn_ppo_samples_free(s);
     return mn_fail(err, MN_ERR_MEMORY, "out of memory (%zu samples)", N);
 }
@@ -39,7 +40,8 @@ void mn_ppo_samples_free(mn_ppo_samples *s)
     free(s->x);
     free(s->ids);
     free(s->lp_cells);
-    free(s->remaining);
+    free(s->limit);
+    free(s->logit);
     free(s->offset);
     free(s->chosen);
     free(s->lp_old);
@@ -213,7 +215,7 @@ static void backward(const update *u, size_t which, size_t row, size_t rows)
 
 /* ---- the loss of one decision -------------------------------------------------------------------------------- */
 
-/* Gradient of the clipped surrogate by the new ln p of the chosen cell, before it is divided by the rows of the minibatch. */
+/* Gradient of the clipped surrogate by the new ln p of what was done, before it is divided by the rows of the minibatch. */
 static double surrogate(const update *u, size_t sample, double lp, sums *sum)
 {
     double a = (double)((u->samples->advantage[sample] - u->mean) * u->inverse), clip = u->opts->clip;
@@ -246,26 +248,26 @@ static void learn_plain(const update *u, seat *s, size_t sample, const float *ou
     sum->lambda += 1;
 }
 
-/* The same through the operator, and *d_logit by the share's logit. */
+/* The same through the operator, and *d_logit by the mean of the share's logit. */
 static mn_status learn_tilt(const update *u, seat *s, size_t sample, const float *out, float *d_logit, sums *sum, mn_err *err)
 {
     const mn_ppo_samples *all = u->samples;
     const mn_ppo_opts *o = u->opts;
     size_t cell = (size_t)all->chosen[sample], E = u->heads->O - 2;
-    bool shared = o->kind == MN_REG_BUDGET && all->remaining[sample] < INFINITY;
-    double share = mn_heads_share(out[E + 1], all->offset[sample]), limit = o->limit, lambda, nats, d_limit, rows = (double)u->n;
+    bool drawn = o->kind == MN_REG_BUDGET && all->limit[sample] < INFINITY;
+    float logit = all->logit[sample], mean = out[E + 1] + all->offset[sample];
+    double limit = o->kind == MN_REG_BUDGET ? all->limit[sample] : o->limit, lambda, nats, rows = (double)u->n;
     double d_nats = o->kl_coefficient / rows;
-    if (o->kind == MN_REG_BUDGET) limit = shared ? share * all->remaining[sample] : INFINITY;
     mn_heads_scores_row(u->heads, s->scores, out, o->embeddings, all->ids + sample * all->M, all->M);
     for (size_t v = 0; v < u->V; v++) s->base[v] = (double)all->lp_cells[sample * u->V + v] - u->log_sum[sample];
     MN_TRY(mn_regularize(o->kind, s->policy, &lambda, &nats, s->base, s->scores, &limit, 1, u->V, err));
     if (lambda == 0 && limit > 0) lambda = 1; /* equal scores: every tilt is the base, and the first step away from it is not limited */
-    s->d_policy[cell] = surrogate(u, sample, s->policy[cell], sum) / rows;
-    MN_TRY(mn_regularize_backward(o->kind, s->d_scores, &d_limit, s->d_policy, &d_nats, s->policy, &lambda, s->base, s->scores, &limit, 1,
-                                  u->V, err));
+    double gradient = surrogate(u, sample, s->policy[cell] + (drawn ? mn_share_lp(logit, mean) : 0), sum) / rows;
+    s->d_policy[cell] = gradient;
+    MN_TRY(mn_regularize_backward(o->kind, s->d_scores, NULL, s->d_policy, &d_nats, s->policy, &lambda, s->base, s->scores, &limit, 1, u->V, err));
     s->d_policy[cell] = 0;
     for (size_t v = 0; v < u->V; v++) s->p[v] = (float)s->d_scores[v];
-    *d_logit = shared ? (float)(d_limit * all->remaining[sample] * share * (1 - share)) : 0;
+    *d_logit = drawn ? (float)(gradient * ((double)logit - (double)mean) / (MN_SHARE_DEVIATION * MN_SHARE_DEVIATION)) : 0;
     sum->nats += nats;
     sum->lambda += lambda;
     return MN_OK;

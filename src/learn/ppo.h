@@ -10,10 +10,12 @@ typedef struct mn_ppo_samples {
     float *x;          /* [N,F] */
     int32_t *ids;      /* [N,M] listed symbols, rising in a row */
     float *lp_cells;   /* [N,V] of the base, the rest last */
-    double *remaining; /* [N] nats left before the decision; INFINITY where there is no budget */
-    float *offset;     /* [N] of the share's logit */
+    double *limit;     /* [N] nats the decision could spend: share * what remained; INFINITY where there is no budget */
+    float *logit;      /* [N] of the share, as it was drawn */
+    float *offset;     /* [N] of its mean */
     int32_t *chosen;   /* [N] cell */
-    float *lp_old;     /* [N] ln of the probability that the policy gave the cell when it was chosen */
+    float *lp_old;     /* [N] ln of the probability that the policy gave the cell when it was chosen, plus mn_share_lp of the logit
+                        * where there is a budget */
     float *advantage;  /* [N] */
     float *target;     /* [N] of the critic */
 } mn_ppo_samples;
@@ -23,7 +25,7 @@ void mn_ppo_samples_free(mn_ppo_samples *samples);
 
 typedef struct mn_ppo_opts {
     mn_reg_kind kind;
-    double limit;             /* tvd and chi2: of every decision. budget: share * remaining instead */
+    double limit;             /* tvd and chi2: of every decision */
     const float *embeddings;  /* [A,E], E = O - 2; NULL: u is a score a symbol, E = A */
     double clip;              /* of the probability ratio: 1 - clip .. 1 + clip */
     size_t epochs, minibatch;
@@ -49,8 +51,9 @@ typedef struct mn_ppo_stats {
 /* epochs times over the samples in minibatches shuffled by rng (the last of an epoch may be smaller), one Adam step each, for the
  * mean over a minibatch of
  *     -min(r a, clip(r, 1 - clip, 1 + clip) a) + value_coefficient (v - target)^2/2 + kl_coefficient KL,  r = exp(lp - lp_old),
- * with the policy lp by mn_regularize over the cells, limit b = share * remaining for kind budget; gradients go through the operator
- * into scores and share. The same bits for any number of threads. N >= 1, epochs >= 1, minibatch >= 1; ids and cells in range.
+ * with the policy lp by mn_regularize over the cells; where the kind is budget and the limit finite, mn_share_lp of the drawn logit
+ * belongs to lp. Gradients go through the operator into the scores. The same bits for any number of threads. N >= 1, epochs >= 1,
+ * minibatch >= 1; ids and cells in range.
  * Penalty and none work in float (their policy is a plain softmax), the others in double; the float base is normalised first.
  * MN_ERR_NUM when a loss or gradient is not finite (heads and adam are then spoilt), MN_ERR_MEMORY. */
 MN_CHECKED mn_status mn_ppo_update(mn_ppo_stats *stats, mn_heads *heads, mn_adam *adam, const mn_ppo_samples *samples, const mn_ppo_opts *opts,

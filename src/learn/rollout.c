@@ -94,21 +94,27 @@ static void add_moments(mn_moments *moments, const float *raw, size_t F)
     }
 }
 
-/* The nats this token may spend: a share of what remains, or the regulariser's own limit. */
-static double limit_of(const mn_settings *s, double share, double remaining)
-{
-    switch (s->regularizer.type) {
-    case MN_REG_BUDGET: return remaining == INFINITY ? INFINITY : share * remaining;
-    case MN_REG_TVD:
-    case MN_REG_CHI2: return s->regularizer.limit;
-    default: return INFINITY;
-    }
-}
-
 typedef struct decision {
     double limit, nats, lambda, share;
-    float offset;
+    float offset, logit;
+    double lp_share; /* ln of the logit's density */
 } decision;
+
+/* The nats this token may spend: a drawn share of what remains, or the regulariser's own limit. */
+static void set_limit(decision *d, const mn_setup *setup, float mean, uint64_t episode, const mn_place *place)
+{
+    const mn_settings *s = setup->settings;
+    mn_rng rng = mn_rng_split((uint64_t)s->seed, episode, MN_STREAM_SHARE);
+    rng.draw = (uint32_t)(2 * place->t);
+    d->offset = (float)-log((double)(place->tokens - place->t));
+    mean += d->offset;
+    d->logit = mean + (float)(MN_SHARE_DEVIATION * mn_rng_normal(&rng));
+    d->share = mn_share(d->logit);
+    d->limit = s->regularizer.type == MN_REG_BUDGET ? place->remaining : s->regularizer.limit;
+    if (d->limit == INFINITY || s->regularizer.type != MN_REG_BUDGET) return;
+    d->limit *= d->share;
+    d->lp_share = mn_share_lp(d->logit, mean);
+}
 
 /* The policy over the cells of the present context, into hand->lp_policy. */
 static mn_status decide(play *p, mn_hand *hand, mn_slot *slot, decision *d, mn_err *err)
@@ -124,9 +130,7 @@ static mn_status decide(play *p, mn_hand *hand, mn_slot *slot, decision *d, mn_e
     mn_features_apply(&setup->features, hand->x, hand->raw, &place);
     mn_heads_actor_row(job->heads, hand->actor, hand->x);
     mn_heads_scores_row(job->heads, hand->scores, hand->actor, setup->embeddings, hand->ids, M);
-    d->offset = (float)-log((double)(place.tokens - place.t));
-    d->share = mn_heads_share(hand->actor[setup->E + 1], d->offset);
-    d->limit = limit_of(s, d->share, slot->remaining);
+    set_limit(d, setup, hand->actor[setup->E + 1], job->episodes[slot->index].number, &place);
     return mn_regularize((mn_reg_kind)s->regularizer.type, hand->lp_policy, &d->lambda, &d->nats, hand->lp_cells, hand->scores, &d->limit, 1, V, err);
 }
 
@@ -137,10 +141,11 @@ static mn_status remember(mn_decisions *all, const mn_hand *hand, const mn_slot 
     memcpy(all->x + i * F, hand->x, F * sizeof *all->x);
     memcpy(all->ids + i * M, hand->ids, M * sizeof *all->ids);
     for (size_t v = 0; v <= M; v++) all->lp_cells[i * (M + 1) + v] = (float)hand->lp_cells[v];
-    all->remaining[i] = slot->remaining;
+    all->limit[i] = d->limit;
+    all->logit[i] = d->logit;
     all->offset[i] = d->offset;
     all->chosen[i] = cell;
-    all->lp_old[i] = (float)hand->lp_policy[cell];
+    all->lp_old[i] = (float)(hand->lp_policy[cell] + d->lp_share);
     all->nats[i] = (float)d->nats;
     all->lambda[i] = (float)d->lambda;
     all->share[i] = (float)d->share;

@@ -131,7 +131,8 @@ static void gather(mn_ppo_samples *s, size_t at, const mn_decisions *d)
     memcpy(s->x + at * F, d->x, d->n * F * sizeof *d->x);
     memcpy(s->ids + at * M, d->ids, d->n * M * sizeof *d->ids);
     memcpy(s->lp_cells + at * V, d->lp_cells, d->n * V * sizeof *d->lp_cells);
-    memcpy(s->remaining + at, d->remaining, d->n * sizeof *d->remaining);
+    memcpy(s->limit + at, d->limit, d->n * sizeof *d->limit);
+    memcpy(s->logit + at, d->logit, d->n * sizeof *d->logit);
     memcpy(s->offset + at, d->offset, d->n * sizeof *d->offset);
     memcpy(s->chosen + at, d->chosen, d->n * sizeof *d->chosen);
     memcpy(s->lp_old + at, d->lp_old, d->n * sizeof *d->lp_old);
