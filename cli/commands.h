@@ -2,6 +2,7 @@
 #ifndef MN_COMMANDS_H
 #define MN_COMMANDS_H
 
+int cmd_budget(int argc, char **argv);
 int cmd_help(int argc, char **argv);
 int cmd_report(int argc, char **argv);
 int cmd_version(int argc, char **argv);

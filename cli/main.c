@@ -13,6 +13,7 @@ typedef struct command {
 } command;
 
 static const command commands[] = {
+    {"budget", cmd_budget, "tilts base policies towards scores as far as a budget of nats allows"},
     {"report", cmd_report, "writes a page of what runs came to"},
     {"help", cmd_help, "explains a verb"},
     {"version", cmd_version, "prints the version"},
