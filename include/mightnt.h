@@ -184,7 +184,7 @@ typedef enum mn_reg_kind {
  * the base to the bit and nats 0 at limit 0 (l = 0), at scores all equal on the support and at one symbol of support (every tilt is the
  * base there, so l = 1, and gradients flow: this is where training begins).
  * A -INFINITY score masks if the limit can afford it, else l = 0 (0 * -inf = 0).
- * Errors, *err naming the row, outputs of earlier rows written: MN_ERR_NUM on NaN, +INFINITY scores, -INFINITY scores on the whole
+ * Errors, *err naming the row (from 0), outputs of earlier rows written: MN_ERR_NUM on NaN, +INFINITY scores, -INFINITY scores on the whole
  * support, negative limit, base not summing to 1. No allocation. O(BV). Thread-safe. */
 MN_CHECKED mn_status mn_regularize(mn_reg_kind kind, double *lp_policy, double *lambda, double *nats, const double *lp_base,
                                    const double *scores, const double *limit, size_t B, size_t V, mn_err *err);
@@ -197,6 +197,21 @@ MN_CHECKED mn_status mn_regularize_backward(mn_reg_kind kind, double *d_scores, 
                                             mn_err *err);
 /* KL(p||q) = sum p (lp - lq) in nats, [A] each, normalised; +INFINITY on lost support. MN_ERR_NUM on NaN. */
 MN_CHECKED mn_status mn_kl_nats(double *out, const double *lp, const double *lq, size_t A);
+
+/* One row of a file and what the budget operator makes of it. Probabilities, not their logarithms: [V]; with help, the last
+ * entry is that. Valid during the call. */
+typedef struct mn_budget_answer {
+    size_t line, V;
+    bool help;
+    double limit, lambda, nats;
+    const double *base, *policy;
+} mn_budget_answer;
+
+/* Answers a file ("-": stdin) of JSON lines, row by row as they come: {"base": [p, ...], "scores": [...], "budget_nats": b}, or
+ * "lp_base" in place of "base", and optionally "help": mass, which makes one more entry, last. limit serves the rows without a
+ * budget; negative: there is none. Empty lines are passed over. MN_ERR_INPUT naming line and cause, earlier rows answered. */
+MN_CHECKED mn_status mn_budget_file(const char *path, double limit, void (*answer)(void *arg, const mn_budget_answer *answer), void *arg,
+                                    mn_err *err);
 
 /* ---- runs ------------------------------------------------------------------------------------------------- */
 

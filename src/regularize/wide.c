@@ -89,7 +89,9 @@ typedef struct wide_row {
 } wide_row;
 
 typedef struct wide_point {
-    wide kl, error, var, lnz; /* lnz: ln sum exp(lp + l (z - center)) */
+    wide kl, error, var;
+    wide lnz; /* ln sum exp(lp + l (z - from)) */
+    double from;
 } wide_point;
 
 static bool is_kept(const mn_row *row, size_t i)
@@ -155,7 +157,7 @@ static wide_point near_point(const wide_row *w, double l)
     wide Z = 1 + b1 + rise, mean = (b1 + b2 + rise1) / Z, lnz = log1p_of(b1 + rise);
     wide sizes = (size_of(mean) + 1) * (3 * b2 + size_of(rise1) + rise) / Z + x2 / Z + size_of(excess_of(b1 + rise));
     return (wide_point){.kl = (b2 + rise1 - rise - excess_of(b1 + rise)) / Z, .error = UNIT * (double)(w->row->V + 100) * sizes, .var = x2 / Z - mean * mean,
-                        .lnz = lnz + log_of(w->kept) + w->top};
+                        .lnz = lnz + log_of(w->kept) + w->top, .from = w->center};
 }
 
 /* Everything relative to the likeliest entry h of the tilt: a = lp - lp_h, x = l (z - z_h); entries far below it do not count, so
@@ -183,7 +185,7 @@ static wide_point far_point(const wide_row *w, double l)
     wide lnz = log_of(Z), base = log_of(w->kept) + w->top - lp[h];
     sizes = sizes / Z * (1 + size_of(mean)) + lnz + size_of(base);
     return (wide_point){.kl = mean - lnz + base, .error = UNIT * (double)(w->row->V + 100) * sizes, .var = square / Z - mean * mean,
-                        .lnz = lnz + lp[h] + l * ((wide)z[h] - w->center)};
+                        .lnz = lnz + lp[h], .from = z[h]};
 }
 
 static wide_point evaluate(const wide_row *w, double l)
@@ -195,7 +197,7 @@ static mn_row_answer answer(const wide_row *w, double l, const wide_point *at)
 {
     const mn_row *row = w->row;
     for (size_t i = 0; i < row->V; i++)
-        row->out[i] = is_kept(row, i) ? (double)(row->lp[i] + (l * ((wide)row->z[i] - w->center) - at->lnz)) : -INFINITY;
+        row->out[i] = is_kept(row, i) ? (double)(row->lp[i] + (l * ((wide)row->z[i] - at->from) - at->lnz)) : -INFINITY;
     return (mn_row_answer){.l = l, .nats = fmax(0, (double)(w->cost + at->kl))};
 }
 
