@@ -10,8 +10,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/logspace.h"
 #include "predict/lm.h"
+#include "predict/log_softmax.h"
 
 enum {
     CHUNK = 63,     /* symbols of a prefill */
@@ -345,10 +345,8 @@ mn_status mn_lm_predict(mn_session *session, double *lp, mn_err *err)
     size_t A = lm->model.A;
     MN_TRY(refresh(s, err));
     const float *logits = worker_of(session)->logits + s->row * A;
-    for (size_t a = 0; a < A; a++) lp[a] = (double)logits[a] / lm->temperature;
-    double z = mn_log_sum_exp(lp, A);
-    if (!isfinite(z)) return mn_fail(err, MN_ERR_NUM, "the model's logits are not numbers after %zu symbols", session->n);
-    for (size_t a = 0; a < A; a++) lp[a] -= z;
+    if (mn_log_softmax(lp, logits, A, 1 / lm->temperature) != MN_OK)
+        return mn_fail(err, MN_ERR_NUM, "the model's logits are not numbers after %zu symbols", session->n);
     return MN_OK;
 }
 
