@@ -10,13 +10,13 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/logspace.h"
 #include "predict/lm.h"
+#include "predict/log_softmax.h"
 
 enum {
     CHUNK = 63,     /* symbols of a prefill */
     ALONE = 256,    /* positions up to which a sequence may be alone in a decode */
-    GAP = 8,        /* idle sequences that are cheaper to fill than to split at */
+    GAP = 16,       /* idle sequences that are cheaper to fill than to split at */
     SEQUENCES = 256 /* llama.cpp's limit */
 };
 
@@ -33,6 +33,7 @@ typedef struct lm_worker {
     struct llama_context *context;
     struct llama_batch batch;  /* room for `rows` */
     size_t rows, sequences;
+    size_t padded;             /* positions of a sequence, more than a session holds */
     lm_session **by_seq;       /* [sequences] NULL: free */
     lm_session **order;        /* [sequences] sessions of one advance, by sequence */
     const float *logits;       /* [.,A] of the last decode, in llama.cpp's memory */
@@ -80,8 +81,10 @@ static bool on_node(struct ggml_tensor *node, bool ask, void *arg)
 static mn_status open_context(lm_worker *w, const mn_lm *lm, size_t length, mn_err *err)
 {
     struct llama_context_params p = llama_context_default_params();
-    size_t padded = (length + CHUNK + 255) / 256 * 256, all; /* company may go past the end */
-    if (!mn_mul_size(&all, padded, w->sequences) || all > INT32_MAX) return mn_fail(err, MN_ERR_LIMIT, "%zu sessions of %zu symbols are too many", w->sequences, length);
+    size_t all;
+    w->padded = (length + 256) / 256 * 256; /* as llama.cpp does it; company needs one past the end */
+    if (!mn_mul_size(&all, w->padded, w->sequences) || all > INT32_MAX)
+        return mn_fail(err, MN_ERR_LIMIT, "%zu sessions of %zu symbols are too many", w->sequences, length);
     p.n_ctx = (uint32_t)all;
     p.n_seq_max = (uint32_t)w->sequences;
     p.n_batch = p.n_ubatch = (uint32_t)w->rows;
@@ -202,26 +205,36 @@ static size_t computed_of(const lm_worker *w, llama_seq_id seq)
 }
 
 /* Rows for a sequence that has nothing to compute; take_back removes them. */
-static void add_company(lm_worker *w, llama_seq_id seq, const int32_t *ids, size_t n, bool output)
+static void add_company(lm_worker *w, llama_seq_id seq, const int32_t *ids, size_t n)
 {
     size_t at = computed_of(w, seq);
-    for (size_t i = 0; i < n; i++) add_row(w, seq, at + i, ids[i], output && i + 2 >= n);
+    for (size_t i = 0; i < n; i++) add_row(w, seq, at + i, ids[i], i + 2 >= n);
 }
 
-/* Brings a session to one symbol short of its end, a chunk at a time. Chunks end at multiples of CHUNK. */
+/* The neighbour that has more room. */
+static llama_seq_id neighbour(const lm_worker *w, llama_seq_id seq)
+{
+    if (seq == 0) return 1;
+    if ((size_t)seq + 1 == w->sequences) return seq - 1;
+    return computed_of(w, seq + 1) < computed_of(w, seq - 1) ? seq + 1 : seq - 1;
+}
+
+/* Brings a session to one symbol short of its end, a chunk at a time. */
 static mn_status prefill(lm_worker *w, lm_session *s, mn_err *err)
 {
-    llama_seq_id beside = s->seq ? s->seq - 1 : 1;
+    llama_seq_id beside = neighbour(w, s->seq);
+    size_t room = w->padded - computed_of(w, beside);
     w->capturing = false;
     while (s->computed + 1 < s->session.n) {
         size_t n = s->session.n - 1 - s->computed;
         if (n > CHUNK) n = CHUNK;
-        const int32_t *ids = s->session.ids + s->computed;
         bool company = n == 1 || s->computed + n > ALONE;
+        if (company && n > room) n = room;
+        const int32_t *ids = s->session.ids + s->computed;
         w->batch.n_tokens = 0;
-        if (company && beside < s->seq) add_company(w, beside, ids, n, true);
+        if (company && beside < s->seq) add_company(w, beside, ids, n);
         for (size_t i = 0; i < n; i++) add_row(w, s->seq, s->computed + i, ids[i], i + 2 >= n);
-        if (company && beside > s->seq) add_company(w, beside, ids, n, true);
+        if (company && beside > s->seq) add_company(w, beside, ids, n);
         MN_TRY(decode(w, err));
         if (company) cut(w, beside, computed_of(w, beside));
         s->computed += n;
@@ -240,7 +253,7 @@ static mn_status decode_run(lm_worker *w, lm_session *const *sessions, size_t n,
             s->row = w->first_row + (size_t)w->batch.n_tokens;
             add_row(w, seq, s->computed, s->session.ids[s->computed], true);
         } else {
-            add_company(w, seq, sessions[0]->session.ids + sessions[0]->computed, 1, true);
+            add_company(w, seq, sessions[0]->session.ids + sessions[0]->computed, 1);
         }
     }
     w->capturing = true;
@@ -345,10 +358,8 @@ mn_status mn_lm_predict(mn_session *session, double *lp, mn_err *err)
     size_t A = lm->model.A;
     MN_TRY(refresh(s, err));
     const float *logits = worker_of(session)->logits + s->row * A;
-    for (size_t a = 0; a < A; a++) lp[a] = (double)logits[a] / lm->temperature;
-    double z = mn_log_sum_exp(lp, A);
-    if (!isfinite(z)) return mn_fail(err, MN_ERR_NUM, "the model's logits are not numbers after %zu symbols", session->n);
-    for (size_t a = 0; a < A; a++) lp[a] -= z;
+    if (mn_log_softmax(lp, logits, A, 1 / lm->temperature) != MN_OK)
+        return mn_fail(err, MN_ERR_NUM, "the model's logits are not numbers after %zu symbols", session->n);
     return MN_OK;
 }
 

@@ -1,5 +1,5 @@
 /* The passes of tilt.h over eight lanes. Included by the files that define LANES and TILT_PASSES. */
-#include "regularize/lanes.h"
+#include "base/lanes.h"
 #include "regularize/tilt.h"
 
 enum { CHUNK = MN_TILT_CHUNK };

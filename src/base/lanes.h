@@ -25,6 +25,7 @@
 typedef __m512d lanes;
 LANE lanes all(double x) { return _mm512_set1_pd(x); }
 LANE lanes load(const double *x) { return _mm512_loadu_pd(x); }
+LANE lanes load_floats(const float *x) { return _mm512_cvtps_pd(_mm256_loadu_ps(x)); }
 LANE void store(double *x, lanes a) { _mm512_storeu_pd(x, a); }
 LANE lanes add(lanes a, lanes b) { return _mm512_add_pd(a, b); }
 LANE lanes sub(lanes a, lanes b) { return _mm512_sub_pd(a, b); }
@@ -45,6 +46,7 @@ typedef struct lanes {
 LANE lanes pair(__m256d low, __m256d high) { return (lanes){low, high}; }
 LANE lanes all(double x) { return pair(_mm256_set1_pd(x), _mm256_set1_pd(x)); }
 LANE lanes load(const double *x) { return pair(_mm256_loadu_pd(x), _mm256_loadu_pd(x + 4)); }
+LANE lanes load_floats(const float *x) { return pair(_mm256_cvtps_pd(_mm_loadu_ps(x)), _mm256_cvtps_pd(_mm_loadu_ps(x + 4))); }
 LANE void store(double *x, lanes a) { _mm256_storeu_pd(x, a.low), _mm256_storeu_pd(x + 4, a.high); }
 LANE lanes add(lanes a, lanes b) { return pair(_mm256_add_pd(a.low, b.low), _mm256_add_pd(a.high, b.high)); }
 LANE lanes sub(lanes a, lanes b) { return pair(_mm256_sub_pd(a.low, b.low), _mm256_sub_pd(a.high, b.high)); }
@@ -87,6 +89,7 @@ typedef struct lanes {
     return out
 LANE lanes all(double x) { LANEWISE(x); }
 LANE lanes load(const double *x) { LANEWISE(x[i]); }
+LANE lanes load_floats(const float *x) { LANEWISE((double)x[i]); }
 LANE void store(double *x, lanes a) { memcpy(x, a.x, sizeof a.x); }
 LANE lanes add(lanes a, lanes b) { LANEWISE(a.x[i] + b.x[i]); }
 LANE lanes sub(lanes a, lanes b) { LANEWISE(a.x[i] - b.x[i]); }
