@@ -74,7 +74,7 @@ def lines(path):
 def one_error(result, status, *words):
     assert result.returncode == status, result.stderr
     errors = [line for line in result.stderr.splitlines() if line]
-    assert len(errors) == 1 and errors[0].startswith("mightnt: "), result.stderr
+    assert len(errors) == 1 and errors[0].startswith("mightnt"), result.stderr
     for word in words:
         assert word in errors[0], result.stderr
     return errors[0]
@@ -338,27 +338,27 @@ def test_openings_from_transcripts(config, tmp_path):
 
 
 def test_another_speaker_may_be_another_model(config, tmp_path):
-    other = table()
-    other["symbols"][0] = " the"  # so the texts of each are symbols of the other: shared but for the first
-    other["symbols"] += [" a"]
-    size = len(other["symbols"]) + 1
-    other["rows"] = [[0.2, 0.0, 0.4, 0.0, 0.0, 0.2, 0.2, 0.0]] * size
-    other["depth"] = 1
-    base = table()
-    base["symbols"] += [" the"]
-    base["rows"] = [r + [0.0] for r in base["rows"]]
-    size = len(base["symbols"]) + 1
-    rows = [[0.5, 0.0, 0.5, 0.0, 0.0, 0.0, 0.0, 0.0]] * size**2
-    base["rows"] = rows
+    """Two tables over the same texts in another order, so that ids must not be mixed up."""
+
+    def constant(symbols, weights):
+        return {"symbols": symbols, "depth": 0, "rows": [[weights.get(s, 0.0) for s in symbols]]}
+
+    labels = ["\n\nTeacher:", "\n\nStudent:"]
+    base = constant([" a", " good", "\n", " great", " bad"] + labels, {" a": 0.5, " good": 0.1, "\n": 0.4})
+    other = constant(labels + [" bad", "\n", " great", " good", " a"], {" bad": 0.3, " great": 0.3, "\n": 0.4})
     (tmp_path / "base.json").write_text(json.dumps(base))
     (tmp_path / "other.json").write_text(json.dumps(other))
     sets = [f"model.path={tmp_path}/base.json", f"speaker.path={tmp_path}/other.json", "speaker.type=table", "steps=2"]
+    arguments = [x for s in sets for x in ("--set", s)]
     out = tmp_path / "run"
-    result = run("train", config, "-o", out, *[x for s in sets for x in ("--set", s)])
+    result = run("train", config, "-o", out, *arguments)
     assert result.returncode == 0, result.stderr
     assert run("audit", out).returncode == 0
-    assert run("train", config, "-o", tmp_path / "one", "--threads", 1, *[x for s in sets for x in ("--set", s)]).returncode == 0
+    assert run("train", config, "-o", tmp_path / "one", "--threads", 1, *arguments).returncode == 0
     assert same_logs(out, tmp_path / "one")
+    for e in lines(out / "episodes.jsonl"):
+        for who, text in zip(e["speaker"], e["text"]):
+            assert text in ((" a", " good", "\n") if who == "teacher" else (" bad", " great", "\n"))
 
 
 def test_a_full_disk_ends_in_one_line_and_can_be_resumed(config, trained, tmp_path):
