@@ -1,5 +1,6 @@
 """The program's own frame: verbs, options, help, exit status. Messages are compared exactly."""
 import os
+import pathlib
 import subprocess
 
 import pytest
@@ -31,6 +32,14 @@ def test_every_verb_has_help_with_an_example(verb):
     assert f"\nUsage: mightnt {verb}" in direct.stdout
     assert f"\nExample:\n  mightnt {verb}" in direct.stdout
     assert max(map(len, direct.stdout.splitlines())) <= 128
+
+
+def test_documents_are_up_to_date():
+    root = pathlib.Path(__file__).resolve().parent.parent
+    readme = (root / "README.md").read_text()
+    assert [verb for verb in verbs() if f"\n| `{verb}" not in readme] == []
+    written = (root / "docs" / "configuration.md").read_text()
+    assert written[written.index("\n- `") + 1:] == run("train", "--keys").stdout  # else paste what --keys prints
 
 
 def test_version():

@@ -376,8 +376,3 @@ def test_a_full_disk_ends_in_one_line_and_can_be_resumed(config, trained, tmp_pa
         one_error(subprocess.run(["bash", "-c", limited], capture_output=True, text=True), 4, "File too large")
     assert run("train", "--resume", tmp_path / "run").returncode == 0
     assert same_logs(tmp_path / "run", trained)
-
-
-def test_the_reference_of_keys_is_the_programs():
-    page = open(os.path.join(os.path.dirname(__file__), "..", "docs", "configuration.md")).read()
-    assert page.endswith(run("train", "--keys").stdout)

@@ -386,6 +386,22 @@ static mn_status go_on(run *r, mn_err *err)
     return MN_OK;
 }
 
+/* The base's return, for the progress of a run that goes on. */
+static void recall_base(run *r)
+{
+    char path[PATH_MAX], *line;
+    mn_lines lines;
+    size_t len;
+    bool end;
+    json_t *step;
+    if (mn_run_path(path, sizeof path, r->opts->dir, log_names[STEPS], NULL) != MN_OK || mn_lines_open(&lines, path, NULL) != MN_OK) return;
+    if (mn_lines_next(&lines, &line, &len, &end, NULL) == MN_OK && !end && mn_json_parse(&step, line, len, path, 1, NULL) == MN_OK) {
+        if (mn_json_number(&r->base_value, json_object_get(step, "return")) != MN_OK) r->base_value = 0;
+        json_decref(step);
+    }
+    mn_lines_close(&lines);
+}
+
 static mn_status begin(run *r, mn_err *err)
 {
     const mn_train_opts *o = r->opts;
@@ -399,6 +415,7 @@ static mn_status begin(run *r, mn_err *err)
     if (!o->resume) return make_folder(r, err);
     MN_TRY(lock_folder(r, err));
     MN_TRY(mn_run_same_models(&r->trainer.setup, o->dir, err));
+    recall_base(r);
     return load_checkpoint(r, err);
 }
 
