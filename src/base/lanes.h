@@ -173,6 +173,18 @@ LANE double tally_total(const tally *t)
     return lanes_total(t->high) + lanes_total(t->low);
 }
 
+/* a 2^t, with a relative error of 1e-7: for first guesses. -1021 <= t <= 1022. */
+LANE lanes times_rough_exp2(lanes a, lanes t)
+{
+    const lanes magic = all(0x1.8p52 + 1023);
+    lanes u = add(t, magic), f = sub(t, sub(u, magic));
+    static const double P[] = {0x1.0000014413897p+0, 0x1.62e4302fc626ep-1, 0x1.ebf906e26e833p-3, 0x1.c6af6cdbbdcc7p-5, 0x1.3d10705276a1dp-7,
+                               0x1.5f0890162a90ap-10};
+    lanes p = all(P[5]);
+    for (int i = 4; i >= 0; i--) p = fmadd(p, f, all(P[i]));
+    return mul(mul(a, shift_to_exponent(u)), p);
+}
+
 /* e^x = scale (1 + r + r2p), r2p = r^2 P(r) with scale a power of two and |r| <= ln(2)/2: the parts, because e^x - 1 - x needs
  * them apart. -708 <= x <= 709. P: Chebyshev interpolation of (e^r - 1 - r)/r^2, relative error 2.4e-16. */
 typedef struct exp_parts {

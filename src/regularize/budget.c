@@ -1,10 +1,8 @@
 /* The budget solver in double: Newton on a local quartic model of the KL, each point with a bound on its error.
  *
- * With p the base, x = l (z - c), q(x) = e^x - 1 - x and s = sum p x + sum p q, all that is needed are sums that do not cancel
- * however small l is:
- *   Z = sum p e^x = 1 + s,    E x = (sum p x + sum p x^2 + sum p q x)/Z,
- *   KL = E x - ln Z = (sum p x^2 + sum p q x - sum p q - ((1 + s) ln(1 + s) - s))/Z.
- * An error in sum p x enters the KL only times E x: that is why c is the base's mean. */
+ * With p the base, x = l (z - c), phi(x) = (x - 1) e^x + 1 >= 0, and sums that do not cancel however small l is:
+ *   F = sum p phi(x),  s = sum p (e^x - 1),  Z = sum p e^x = 1 + s,   KL = (F - ((1 + s) ln(1 + s) - s))/Z.
+ * c is the base's mean, so that s is of second order in l like everything else. */
 #include "regularize/row.h"
 
 #include <math.h>
@@ -12,31 +10,44 @@
 static const double UNIT = 0x1p-53;
 /* Of the limit: how far below it the solver aims, and how much error it then allows. KL error <= 1e-12 of the limit, never above. */
 static const double AIM = 5e-13, ALLOWED = 4e-13;
-/* x stays within [-700, 300]: an entry of probability below e^-708, taken for 0, then never counts as much as e^-408. */
-static const double X_LEAST = -700, X_MOST = 300, LIMIT_LEAST = 1e-100;
+/* x is at most 300: an entry of probability below e^-708, taken for that, then never counts for more than e^-408. */
+static const double X_MOST = 300, LIMIT_LEAST = 1e-100;
+/* A rough pass first, where a full one costs more than it. */
+enum { ROUGH_FROM = 1024 };
 
 /* The tilt at l; cumulants are those of x. */
 typedef struct point {
     double l, kl, error, mean, x2, x4, var, k3, k4;
 } point;
 
+/* Center, var and skew of scores of any scale, in two passes. */
+static bool measure(mn_row *row)
+{
+    const mn_tilt_base *base = &row->base;
+    double range = base->most - base->least, m[3];
+    if (!(fabs(base->least) < 1e300 && fabs(base->most) < 1e300 && range > 1e-280)) return false;
+    row->scale = ldexp(1, -ilogb(range));
+    mn_tilt()->moments(m, row->out, row->z, base->least, row->scale, row->V);
+    row->center = fmin(base->most, base->least + m[0] / base->kept / row->scale);
+    mn_tilt()->moments(m, row->out, row->z, row->center, row->scale, row->V);
+    row->var = m[1] / base->kept, row->skew = m[2] / base->kept;
+    return true;
+}
+
 bool mn_row_prepare(mn_row *row)
 {
     const mn_tilt_base *base = &row->base;
-    const mn_tilt_passes *passes = mn_tilt();
-    double range = base->most - base->least, ratio = base->masked / base->kept;
+    double ratio = base->masked / base->kept, m1 = base->z1 / base->kept, m2 = base->z2 / base->kept, m3 = base->z3 / base->kept;
     row->cost = log1p(ratio);
     row->cost_error = 2 * UNIT * ((mn_tilt_rounding(row->V) + 4) * (ratio / (1 + ratio)) + row->cost);
-    row->frame = (mn_tilt_frame){base->least, base->least, base->most};
     row->scale = 1;
-    if (range == 0) return base->kept > 1e-280;
-    if (!(base->kept > 1e-280 && fabs(base->least) < 1e300 && fabs(base->most) < 1e300 && range > 1e-280)) return false;
-    row->scale = ldexp(1, -ilogb(range));
-    passes->moments(row->moments, row->out, row->z, row->frame, row->scale, row->V);
-    row->frame.center = fmin(base->most, base->least + row->moments[0] / base->kept / row->scale);
-    passes->moments(row->moments, row->out, row->z, row->frame, row->scale, row->V);
-    for (int k = 0; k < 4; k++) row->moments[k] /= base->kept;
-    return true;
+    row->center = base->least;
+    if (!(base->kept > 1e-280)) return false;
+    if (base->least == base->most) return true;
+    row->center = m1;
+    row->var = m2 - m1 * m1;
+    row->skew = m3 - m1 * (3 * m2 - 2 * m1 * m1);
+    return (base->plain && row->var > 1e-3 * m2 && row->var > 1e-100) || measure(row);
 }
 
 /* (1 + s) ln(1 + s) - s */
@@ -48,17 +59,29 @@ static double excess(double s)
 
 static point evaluate(const mn_row *row, double l)
 {
-    mn_tilt_sums sums = mn_tilt()->weigh(row->out, row->z, row->frame, l, row->V);
-    double by = l / row->scale, b1 = row->moments[0] * by, b2 = row->moments[1] * by * by, kept = row->base.kept;
-    double rise = sums.rise / kept, rise1 = sums.rise1 / kept, s = b1 + rise, Z = 1 + s, over = excess(s);
-    double mean = (b1 + b2 + rise1) / Z, x2 = sums.x2 / kept / Z, x3 = sums.x3 / kept / Z, x4 = sums.x4 / kept / Z;
-    point at = {.l = l, .kl = (b2 + rise1 - rise - over) / Z, .mean = mean, .x2 = x2, .x4 = x4, .var = x2 - mean * mean};
+    bool wide = !row->base.plain || l * (row->center - row->base.least) > 700;
+    mn_tilt_sums sums = mn_tilt()->weigh(row->out, row->z, row->center, l, wide, row->V);
+    double kept = row->base.kept, F = sums.phi / kept, s = sums.gain / kept, Z = 1 + s, over = excess(s), lnz = log1p(s), by = 1 / (kept * Z);
+    double mean = sums.x1 * by, x2 = sums.x2 * by, x3 = sums.x3 * by, x4 = sums.x4 * by;
+    point at = {.l = l, .kl = (F - over) / Z, .mean = mean, .x2 = x2, .x4 = x4, .var = x2 - mean * mean};
     at.k3 = x3 - mean * (3 * x2 - 2 * mean * mean);
     at.k4 = x4 - mean * (4 * x3 - mean * (6 * x2 - 3 * mean * mean)) - 3 * at.var * at.var;
-    /* Sums by their terms' sizes (|x| q <= x^2 for x < 0), x by its two roundings, p by that of exp, and ln Z. */
-    double sizes = (fabs(mean) * sqrt(b2) + 3 * b2 + fabs(rise1) + (1 + fabs(mean)) * rise) / Z;
-    at.error = UNIT * (2 * mn_tilt_rounding(row->V) * sizes + 3 * x2 + 12 * fabs(at.kl) + (fabs(s) > .01 ? 4 * (fabs(log1p(s)) + fabs(s) / Z) : 0));
+    /* Sums by their terms' sizes, with sum p |e^x - 1| <= sqrt(2 F (1 + s/3)) by Bennett's bound on phi and Cauchy's; the terms of phi
+     * where x is far from 0, at most 2 + |x| for each of phi; x by its two roundings, p by that of exp, and ln Z. */
+    double sizes = (F + (fabs(lnz) + fabs(at.kl)) * sqrt(2 * F * (1 + fabs(s)))) / Z;
+    at.error = UNIT * (2 * mn_tilt_rounding(row->V) * sizes + 4 * (2 + fmin(l * (row->center - row->base.least), 708)) * F / Z + 3 * x2 + 12 * fabs(at.kl) + 4 * over / Z +
+                       (fabs(s) > .01 ? 4 * (fabs(lnz) + fabs(s) / Z) : 0));
     return at;
+}
+
+/* The same to about six digits, without a bound. */
+static point evaluate_roughly(const mn_row *row, double l)
+{
+    double sums[4], kept = row->base.kept;
+    mn_tilt()->weigh_roughly(sums, row->out, row->z, row->center, l, row->V);
+    double mean = sums[1] / sums[0], x2 = sums[2] / sums[0], x3 = sums[3] / sums[0];
+    return (point){.l = l, .kl = mean - log(sums[0] / kept), .mean = mean, .var = x2 - mean * mean,
+                   .k3 = x3 - mean * (3 * x2 - 2 * mean * mean)};
 }
 
 /* The KL at l (1 + e), by the integral of (1 + s) (var + k3 s + k4 s^2/2); its derivative in *slope. */
@@ -102,9 +125,23 @@ static void answer(mn_row_answer *out, const mn_row *row, const point *at, doubl
 /* By the cumulants at l = 0, for the first point. */
 static double guess(const mn_row *row, double target)
 {
-    const double *m = row->moments;
-    double var = m[1] - m[0] * m[0], u = sqrt(2 * target / var), skew = m[2] / var * u / 3;
+    double u = sqrt(2 * target / row->var), skew = row->skew / row->var * u / 3;
     return u * row->scale / (1 + fmax(-.5, fmin(skew, 2)));
+}
+
+/* The first l to weigh: on a long row the guess is improved where that is cheap. */
+static double start(const mn_row *row, double target, double cap)
+{
+    double l = fmin(cap, guess(row, target)), e = 1;
+    bool rough = row->V >= ROUGH_FROM && row->base.plain && target > .01 && cap * (row->center - row->base.least) < 700;
+    for (int i = 0; i < 3 && rough && fabs(e) > .1; i++) {
+        point at = evaluate_roughly(row, l);
+        if (l == cap && at.kl < target) break;
+        e = step(&at, target);
+        if (!(fabs(e) < .9)) break;
+        l = fmin(cap, l * (1 + e));
+    }
+    return l;
 }
 
 bool mn_row_budget(mn_row_answer *out, const mn_row *row, double limit)
@@ -116,9 +153,8 @@ bool mn_row_budget(mn_row_answer *out, const mn_row *row, double limit)
         *out = (mn_row_answer){.l = 1, .nats = row->cost, .lnz = log(row->base.kept)};
         return left > row->cost_error;
     }
-    double above = row->frame.most - row->frame.center, below = row->frame.center - row->frame.least;
-    double cap = fmin(1, fmin(X_MOST / above, X_LEAST / -below)), lo = 0, hi = cap, target = left - slack;
-    double l = fmin(cap, guess(row, target));
+    double cap = fmin(1, X_MOST / (row->base.most - row->center)), lo = 0, hi = cap, target = left - slack;
+    double l = start(row, target, cap);
     if (!(allowed > 0 && l > 1e-280)) return false;
     for (int i = 0; i < 64; i++) {
         point at = evaluate(row, l);
@@ -136,12 +172,11 @@ bool mn_row_budget(mn_row_answer *out, const mn_row *row, double limit)
 
 bool mn_row_at(mn_row_answer *out, const mn_row *row, double l)
 {
-    double above = row->frame.most - row->frame.center, below = row->frame.center - row->frame.least;
     if (row->base.least == row->base.most) {
         *out = (mn_row_answer){.l = l, .nats = row->cost, .lnz = log(row->base.kept)};
         return true;
     }
-    if (!(l > 1e-280 && l * above <= X_MOST && l * below <= -X_LEAST)) return false;
+    if (!(l > 1e-280 && l * (row->base.most - row->center) <= X_MOST)) return false;
     point at = evaluate(row, l);
     if (!(at.error + row->cost_error <= 1e-12 * (row->cost + at.kl))) return false;
     return answer(out, row, &at, 0), true;

@@ -40,7 +40,7 @@ static void keep_base(mn_row_answer *answer, const mn_row *row, double l)
 static void tilt(mn_row_answer *answer, mn_row *row, bool ready, double l)
 {
     if (ready && mn_row_at(answer, row, l))
-        mn_tilt()->write(row->out, row->lp, row->z, row->frame.center, answer->l, answer->lnz, row->V);
+        mn_tilt()->write(row->out, row->lp, row->z, row->center, answer->l, answer->lnz, row->V);
     else
         *answer = mn_wide_at(row, l);
 }
@@ -50,7 +50,7 @@ static void spend(mn_row_answer *answer, mn_row *row, bool ready, double limit)
     if (!ready || !mn_row_budget(answer, row, limit))
         *answer = mn_wide_budget(row, limit);
     else if (answer->l > 0)
-        mn_tilt()->write(row->out, row->lp, row->z, row->frame.center, answer->l, answer->lnz, row->V);
+        mn_tilt()->write(row->out, row->lp, row->z, row->center, answer->l, answer->lnz, row->V);
     if (answer->l == 0) keep_base(answer, row, 0);
 }
 

@@ -10,9 +10,9 @@ typedef struct mn_row {
     double *out;          /* [V] the policy, before that p */
     size_t V;
     mn_tilt_base base;
-    mn_tilt_frame frame;  /* centred at the base's mean score */
-    double scale;         /* a power of two; (z - center) scale has a range of 1 to 2 */
-    double moments[4];    /* of (z - center) scale under the base that the mask leaves */
+    double center;        /* the base's mean score */
+    double var, skew;     /* second and third moment of the scores about it, in units of 1/scale, roughly */
+    double scale;         /* a power of two */
     double cost;          /* nats that the mask alone costs: ln((kept + masked)/kept) */
     double cost_error;
 } mn_row;

@@ -1,5 +1,5 @@
 /* Passes over one row, in the fastest instruction set here; the bits are the same in all of them. The base is p = exp(lp), the
- * tilt p exp(x), x = l (z - c). Every sum is within mn_tilt_rounding(V) units of 2^-53 of its terms' sizes. */
+ * tilt p e^x, x = l (z - center). Every sum is within mn_tilt_rounding(V) units of 2^-53 of its terms' sizes. */
 #ifndef MN_TILT_H
 #define MN_TILT_H
 
@@ -13,35 +13,34 @@ static inline double mn_tilt_rounding(size_t V)
     return (double)(V < MN_TILT_CHUNK ? (V + 7) / 8 : MN_TILT_CHUNK / 8) + 5 + 8;
 }
 
-/* Symbols with lp below this count as impossible here; what they could change is bounded by the caller. */
+/* Symbols with lp below this count as if they had it; what they could change is bounded by the caller. */
 #define MN_TILT_LOWEST (-708.0)
 
 typedef struct mn_tilt_base {
     double kept;         /* sum of p where the score is not -INFINITY */
     double masked;       /* sum of p where it is */
-    bool masks;          /* some entry of the support has a score of -INFINITY, however unlikely */
     double least, most;  /* scores on the support that are not masked; INFINITY, -INFINITY where there is none */
+    double z1, z2, z3;   /* sum p z^k, of a plain row */
+    bool plain;          /* every lp is above MN_TILT_LOWEST, every score finite, no sum overflows */
+    bool masks;          /* some entry of the support has a score of -INFINITY, however unlikely */
     bool bad;            /* NaN somewhere, a score of +INFINITY, or lp above 1 */
 } mn_tilt_base;
 
-/* Where the sums over a row are centred, and between which scores entries of probability 0 are held. */
-typedef struct mn_tilt_frame {
-    double center, least, most;
-} mn_tilt_frame;
-
 typedef struct mn_tilt_sums {
-    double rise;         /* sum p (e^x - 1 - x) */
-    double rise1;        /* sum p (e^x - 1 - x) x */
-    double x2, x3, x4;   /* sum p e^x x^k */
+    double phi;            /* sum p ((x - 1) e^x + 1), no term negative */
+    double gain;           /* sum p (e^x - 1) */
+    double x1, x2, x3, x4; /* sum p e^x x^k */
 } mn_tilt_sums;
 
 typedef struct mn_tilt_passes {
     /* Writes p [V] with 0 at masked entries. */
     mn_tilt_base (*base)(double *p, const double *lp, const double *z, size_t V);
-    /* moments[k-1] = sum p u^k, k = 1..4, u = (z - center) scale. */
-    void (*moments)(double moments[4], const double *p, const double *z, mn_tilt_frame frame, double scale, size_t V);
-    /* Needs -708 <= x <= 709 for scores between least and most. */
-    mn_tilt_sums (*weigh)(const double *p, const double *z, mn_tilt_frame frame, double l, size_t V);
+    /* moments[k-1] = sum p u^k, k = 1..3, u = (z - center) scale, held within [-2, 2]. */
+    void (*moments)(double moments[3], const double *p, const double *z, double center, double scale, size_t V);
+    /* x is held within [-708, 709]; wide: some x may need that. */
+    mn_tilt_sums (*weigh)(const double *p, const double *z, double center, double l, bool wide, size_t V);
+    /* sums[k] = sum p e^x x^k, k = 0..3, to about six digits, of a plain row with -700 <= x <= 700. */
+    void (*weigh_roughly)(double sums[4], const double *p, const double *z, double center, double l, size_t V);
     /* Ids with lp >= from into ids [cap], rising; returns how many there are, at most cap + 8 counted. *nan: lp has one. */
     size_t (*gather)(int32_t *ids, size_t cap, const double *lp, size_t V, double from, bool *nan);
     /* sum exp(lp - offset) over entries from..to-1 that are not among ids [n], rising. */

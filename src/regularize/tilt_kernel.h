@@ -4,11 +4,51 @@
 
 enum { CHUNK = MN_TILT_CHUNK };
 
+LANE lanes exp_of(lanes x)
+{
+    exp_parts e = exp_split(x);
+    return fmadd(e.scale, e.r2p, fmadd(e.scale, e.r, e.scale));
+}
+
+/* Nearly every row is plain, and then needs no care at each entry. */
+LANES_TARGET static mn_tilt_base plain_base(double *p, const double *lp, const double *z, size_t V)
+{
+    const lanes zero = all(0), big = all(INFINITY);
+    tally kept = {zero, zero}, z1 = kept, z2 = kept, z3 = kept;
+    lanes least_z = big, most_z = all(-INFINITY), lowest = big;
+    for (size_t chunk = 0; chunk < V; chunk += CHUNK) {
+        size_t end = V - chunk < CHUNK ? V : chunk + CHUNK;
+        lanes here[4] = {zero, zero, zero, zero};
+        for (size_t i = chunk; i < end; i += 8) {
+            lanes a = load_some(lp + i, end - i, -700), s = load_some(z + i, end - i, z[0]);
+            lanes prob = exp_of(a), ps = mul(prob, s), ps2 = mul(ps, s);
+            here[0] = add(here[0], prob);
+            here[1] = add(here[1], ps);
+            here[2] = add(here[2], ps2);
+            here[3] = fmadd(ps2, s, here[3]);
+            least_z = least(least_z, s);
+            most_z = most(most_z, s);
+            lowest = least(lowest, a);
+            store_some(p + i, prob, end - i);
+        }
+        tally_add(&kept, here[0]);
+        tally_add(&z1, here[1]);
+        tally_add(&z2, here[2]);
+        tally_add(&z3, here[3]);
+    }
+    mn_tilt_base out = {.kept = tally_total(&kept), .z1 = tally_total(&z1), .z2 = tally_total(&z2), .z3 = tally_total(&z3),
+                        .least = lanes_least(least_z), .most = -lanes_least(sub(zero, most_z))};
+    out.plain = lanes_least(lowest) > MN_TILT_LOWEST && out.kept < 2 && isfinite(out.z3) && out.least > -INFINITY;
+    return out;
+}
+
 LANES_TARGET static mn_tilt_base base(double *p, const double *lp, const double *z, size_t V)
 {
+    mn_tilt_base out = plain_base(p, lp, z, V);
+    if (out.plain) return out;
     const lanes lowest = all(MN_TILT_LOWEST), zero = all(0), big = all(INFINITY), none = all(-INFINITY), finite = all(-0x1.fffffffffffffp1023);
     tally kept = {zero, zero}, masked = kept;
-    lanes least_z = big, minus_most_z = big, highest = none, likeliest_masked = none;
+    lanes least_z = big, most_z = none, highest = none, likeliest_masked = none;
     unsigned bad = 0;
     for (size_t chunk = 0; chunk < V; chunk += CHUNK) {
         size_t end = V - chunk < CHUNK ? V : chunk + CHUNK;
@@ -16,14 +56,13 @@ LANES_TARGET static mn_tilt_base base(double *p, const double *lp, const double 
         for (size_t i = chunk; i < end; i += 8) {
             lanes a = load_some(lp + i, end - i, -INFINITY), s = load_some(z + i, end - i, 0);
             bad |= nans(a, s);
-            exp_parts e = exp_split(least(most(a, lowest), all(1)));
-            lanes prob = if_less(a, lowest, zero, fmadd(e.scale, e.r2p, fmadd(e.scale, e.r, e.scale)));
+            lanes prob = if_less(a, lowest, zero, exp_of(least(most(a, lowest), all(1))));
             lanes keep = if_less(s, finite, zero, prob), score = most(if_less(a, finite, none, s), none);
             kept_here = add(kept_here, keep);
             masked_here = add(masked_here, sub(prob, keep));
             likeliest_masked = most(likeliest_masked, if_less(s, finite, a, none));
             least_z = least(least_z, if_less(score, finite, big, score));
-            minus_most_z = least(minus_most_z, sub(zero, score));
+            most_z = most(most_z, score);
             highest = most(highest, most(a, if_less(all(0x1.fffffffffffffp1023), s, big, none)));
             store_some(p + i, keep, end - i);
         }
@@ -31,53 +70,78 @@ LANES_TARGET static mn_tilt_base base(double *p, const double *lp, const double 
         tally_add(&masked, masked_here);
     }
     return (mn_tilt_base){.kept = tally_total(&kept), .masked = tally_total(&masked), .least = lanes_least(least_z),
-                          .most = -lanes_least(minus_most_z), .masks = lanes_least(sub(zero, likeliest_masked)) < INFINITY,
+                          .most = -lanes_least(sub(zero, most_z)), .masks = lanes_least(sub(zero, likeliest_masked)) < INFINITY,
                           .bad = bad || lanes_least(sub(zero, highest)) < -1};
 }
 
-LANES_TARGET static void moments(double out[4], const double *p, const double *z, mn_tilt_frame frame, double scale, size_t V)
+LANES_TARGET static void moments(double out[3], const double *p, const double *z, double center, double scale, size_t V)
 {
-    const lanes zero = all(0), center = all(frame.center), low = all(frame.least), high = all(frame.most), unit = all(scale);
-    tally sum[4] = {{zero, zero}, {zero, zero}, {zero, zero}, {zero, zero}};
+    const lanes zero = all(0), c = all(center), unit = all(scale), far = all(2), minus_far = all(-2);
+    tally sum[3] = {{zero, zero}, {zero, zero}, {zero, zero}};
     for (size_t chunk = 0; chunk < V; chunk += CHUNK) {
         size_t end = V - chunk < CHUNK ? V : chunk + CHUNK;
-        lanes here[4] = {zero, zero, zero, zero};
+        lanes here[3] = {zero, zero, zero};
         for (size_t i = chunk; i < end; i += 8) {
-            lanes prob = load_some(p + i, end - i, 0), s = most(least(load_some(z + i, end - i, 0), high), low);
-            lanes u = mul(sub(s, center), unit), u2 = mul(u, u), pu = mul(prob, u), pu2 = mul(prob, u2);
+            lanes prob = load_some(p + i, end - i, 0), u = mul(sub(load_some(z + i, end - i, 0), c), unit);
+            u = most(least(u, far), minus_far);
+            lanes pu = mul(prob, u), pu2 = mul(pu, u);
             here[0] = add(here[0], pu);
             here[1] = add(here[1], pu2);
-            here[2] = fmadd(pu, u2, here[2]);
-            here[3] = fmadd(pu2, u2, here[3]);
+            here[2] = fmadd(pu2, u, here[2]);
         }
-        for (int k = 0; k < 4; k++) tally_add(&sum[k], here[k]);
+        for (int k = 0; k < 3; k++) tally_add(&sum[k], here[k]);
     }
-    for (int k = 0; k < 4; k++) out[k] = tally_total(&sum[k]);
+    for (int k = 0; k < 3; k++) out[k] = tally_total(&sum[k]);
 }
 
-LANES_TARGET static mn_tilt_sums weigh(const double *p, const double *z, mn_tilt_frame frame, double l, size_t V)
+LANE mn_tilt_sums weigh_over(const double *p, const double *z, double center, double l, bool wide, size_t V)
 {
-    const lanes zero = all(0), one = all(1), center = all(frame.center), low = all(frame.least), high = all(frame.most), by = all(l);
-    tally sum[5] = {{zero, zero}, {zero, zero}, {zero, zero}, {zero, zero}, {zero, zero}};
+    const lanes zero = all(0), one = all(1), c = all(center), by = all(l), low = all(-708), high = all(709);
+    tally sum[6] = {{zero, zero}, {zero, zero}, {zero, zero}, {zero, zero}, {zero, zero}, {zero, zero}};
     for (size_t chunk = 0; chunk < V; chunk += CHUNK) {
         size_t end = V - chunk < CHUNK ? V : chunk + CHUNK;
-        lanes here[5] = {zero, zero, zero, zero, zero};
+        lanes here[6] = {zero, zero, zero, zero, zero, zero};
         for (size_t i = chunk; i < end; i += 8) {
-            lanes prob = load_some(p + i, end - i, 0), s = most(least(load_some(z + i, end - i, 0), high), low);
-            lanes x = mul(sub(s, center), by), x2 = mul(x, x);
+            lanes prob = load_some(p + i, end - i, 0), x = mul(sub(load_some(z + i, end - i, center), c), by);
+            if (wide) x = most(least(x, high), low);
             exp_parts e = exp_split(x);
-            /* e^x - 1 - x without cancellation: where scale is 1, r is x and only r2p is left */
-            lanes rise = mul(prob, fmadd(e.scale, e.r2p, add(sub(e.scale, one), sub(mul(e.scale, e.r), x))));
-            lanes wx2 = mul(add(rise, fmadd(prob, x, prob)), x2);
-            here[0] = add(here[0], rise);
-            here[1] = fmadd(rise, x, here[1]);
-            here[2] = add(here[2], wx2);
-            here[3] = fmadd(wx2, x, here[3]);
-            here[4] = fmadd(wx2, x2, here[4]);
+            /* Without cancellation also where x is small: then scale is 1, r is x, and only r2p is left of e^x - 1 - x. */
+            lanes rest = sub(e.scale, one), sr = mul(e.scale, e.r);
+            lanes gain = fmadd(e.scale, e.r2p, add(rest, sr)), curve = fmadd(e.scale, e.r2p, add(rest, sub(sr, x)));
+            lanes phi = sub(mul(x, gain), curve), w = fmadd(prob, gain, prob), wx = mul(w, x), wx2 = mul(wx, x);
+            here[0] = fmadd(prob, phi, here[0]);
+            here[1] = fmadd(prob, gain, here[1]);
+            here[2] = add(here[2], wx);
+            here[3] = add(here[3], wx2);
+            here[4] = fmadd(wx2, x, here[4]);
+            here[5] = fmadd(wx2, mul(x, x), here[5]);
         }
-        for (int k = 0; k < 5; k++) tally_add(&sum[k], here[k]);
+        for (int k = 0; k < 6; k++) tally_add(&sum[k], here[k]);
     }
-    return (mn_tilt_sums){tally_total(&sum[0]), tally_total(&sum[1]), tally_total(&sum[2]), tally_total(&sum[3]), tally_total(&sum[4])};
+    return (mn_tilt_sums){tally_total(&sum[0]), tally_total(&sum[1]), tally_total(&sum[2]),
+                          tally_total(&sum[3]), tally_total(&sum[4]), tally_total(&sum[5])};
+}
+
+LANES_TARGET static mn_tilt_sums weigh(const double *p, const double *z, double center, double l, bool wide, size_t V)
+{
+    return wide ? weigh_over(p, z, center, l, true, V) : weigh_over(p, z, center, l, false, V);
+}
+
+LANES_TARGET static void weigh_roughly(double out[4], const double *p, const double *z, double center, double l, size_t V)
+{
+    const double log2e = 0x1.71547652b82fep0;
+    const lanes by = all(l * log2e), shift = all(-center * l * log2e);
+    lanes sum[4] = {all(0), all(0), all(0), all(0)};
+    for (size_t i = 0; i < V; i += 8) {
+        lanes t = fmadd(load_some(z + i, V - i, center), by, shift), w = times_rough_exp2(load_some(p + i, V - i, 0), t);
+        lanes wt = mul(w, t), wt2 = mul(wt, t);
+        sum[0] = add(sum[0], w);
+        sum[1] = add(sum[1], wt);
+        sum[2] = add(sum[2], wt2);
+        sum[3] = fmadd(wt2, t, sum[3]);
+    }
+    double unit = 1;
+    for (int k = 0; k < 4; k++, unit /= log2e) out[k] = unit * lanes_total(sum[k]);
 }
 
 LANES_TARGET static size_t gather(int32_t *ids, size_t cap, const double *lp, size_t V, double from, bool *nan)
@@ -114,8 +178,7 @@ LANES_TARGET static double rest(const double *lp, size_t from, size_t to, const 
                 a = load(some);
             }
             lanes x = sub(a, off);
-            exp_parts e = exp_split(most(x, lowest));
-            here = add(here, if_less(x, lowest, zero, fmadd(e.scale, e.r2p, fmadd(e.scale, e.r, e.scale))));
+            here = add(here, if_less(x, lowest, zero, exp_of(most(x, lowest))));
         }
         tally_add(&sum, here);
     }
@@ -131,4 +194,4 @@ LANES_TARGET static void write_row(double *out, const double *lp, const double *
     }
 }
 
-const mn_tilt_passes TILT_PASSES = {base, moments, weigh, gather, rest, write_row};
+const mn_tilt_passes TILT_PASSES = {base, moments, weigh, weigh_roughly, gather, rest, write_row};

@@ -24,10 +24,11 @@ static wide power_of_2(int k)
     return out * (wide)ldexp(1, k);
 }
 
-/* x < 11300; 0 below the range. */
+/* 0 below the range of wide, infinite above. */
 static wide exp_of(wide x)
 {
     if (x < -11300) return 0;
+    if (x > 11300) return INFINITY;
     int k = (int)lrint((double)x / M_LN2);
     wide r = (x - k * ln2()) / 16, sum = 1;
     for (int n = 15; n > 0; n--) sum = 1 + sum * r / n;
@@ -39,6 +40,7 @@ static wide exp_of(wide x)
 static wide log_of(wide y)
 {
     int k = 0;
+    if (y == (wide)INFINITY) return y;
     for (; y > (wide)0x1p1000; k += 1000) y *= (wide)0x1p-1000;
     for (; y < (wide)0x1p-1000; k -= 1000) y *= (wide)0x1p1000;
     wide near = log((double)y), e = y * exp_of(-near) - 1;
@@ -63,10 +65,9 @@ static wide excess_of(wide s)
     return s * s * sum;
 }
 
-/* e^x - 1 - x */
-static wide rise_of(wide x)
+/* e^x - 1 - x, |x| < .5 */
+static wide curve_of(wide x)
 {
-    if (!(x < .5 && x > -.5)) return exp_of(x) - 1 - x;
     wide sum = 1;
     for (int n = 26; n > 2; n--) sum = 1 + sum * x / n;
     return x * x / 2 * sum;
@@ -141,45 +142,53 @@ static wide_row prepare(const mn_row *row)
     return w;
 }
 
-/* The formulas of budget.c; e^x within range for all scores. */
+/* e^(a + x), and to *sizes what its error can come to; that is infinite where a + x has lost its meaning. */
+static wide weight(wide *sizes, wide a, wide x)
+{
+    wide size = size_of(a) + size_of(x), miss = UNIT * size, w = exp_of(a + x);
+    if (miss > 1e-9 && a + x + miss > -12000) *sizes = INFINITY;
+    *sizes += w * (size + 1) * (size_of(x) + 1);
+    return w;
+}
+
+/* The formulas of budget.c, where no weight is beyond the range. */
 static wide_point near_point(const wide_row *w, double l)
 {
-    wide b1 = 0, b2 = 0, rise = 0, rise1 = 0, x2 = 0;
+    wide f = 0, s = 0, mean = 0, x2 = 0, sizes = 0;
     for (size_t i = 0; i < w->row->V; i++) {
         if (!is_kept(w->row, i)) continue;
-        wide p = exp_of((wide)w->row->lp[i] - w->top) / w->kept, x = l * ((wide)w->row->z[i] - w->center), pq = p * rise_of(x);
-        b1 += p * x;
-        b2 += p * x * x;
-        rise += pq;
-        rise1 += pq * x;
-        x2 += (p + p * x + pq) * x * x;
+        wide a = (wide)w->row->lp[i] - w->top, x = l * ((wide)w->row->z[i] - w->center), p = exp_of(a), gain, phi;
+        if (x < .5 && x > -.5) {
+            wide curve = curve_of(x);
+            gain = p * (x + curve), phi = p * (x * (x + curve) - curve);
+        } else {
+            gain = weight(&sizes, a, x) - p, phi = x * (gain + p) - gain, sizes += p;
+        }
+        f += phi;
+        s += gain;
+        mean += (p + gain) * x;
+        x2 += (p + gain) * x * x;
     }
-    wide Z = 1 + b1 + rise, mean = (b1 + b2 + rise1) / Z, lnz = log1p_of(b1 + rise);
-    wide sizes = (size_of(mean) + 1) * (3 * b2 + size_of(rise1) + rise) / Z + x2 / Z + size_of(excess_of(b1 + rise));
-    return (wide_point){.kl = (b2 + rise1 - rise - excess_of(b1 + rise)) / Z, .error = UNIT * (double)(w->row->V + 100) * sizes, .var = x2 / Z - mean * mean,
+    f /= w->kept, s /= w->kept, mean /= w->kept, x2 /= w->kept, sizes /= w->kept;
+    wide Z = 1 + s, over = excess_of(s), lnz = log1p_of(s), kl = (f - over) / Z;
+    /* sum p |gain| <= sqrt(2 f (1 + s/3)), by Bennett's bound on phi and Cauchy's */
+    sizes += f + over + x2 + (size_of(lnz) + size_of(kl)) * sqrt((double)(2 * f * (1 + size_of(s))));
+    return (wide_point){.kl = kl, .error = UNIT * (double)(w->row->V + 100) * sizes / Z, .var = x2 / Z - mean / Z * mean / Z,
                         .lnz = lnz + log_of(w->kept) + w->top, .from = w->center};
 }
 
 /* Everything relative to the likeliest entry h of the tilt: a = lp - lp_h, x = l (z - z_h); entries far below it do not count, so
  * nothing large is ever subtracted. */
-static wide_point far_point(const wide_row *w, double l)
+static wide_point far_point(const wide_row *w, double l, size_t h)
 {
     const double *lp = w->row->lp, *z = w->row->z;
-    wide top = 0, Z = 0, mean = 0, square = 0, sizes = 0;
-    size_t h = w->row->V;
+    wide Z = 0, mean = 0, square = 0, sizes = 0;
     for (size_t i = 0; i < w->row->V; i++) {
         if (!is_kept(w->row, i)) continue;
-        wide y = lp[i] + l * ((wide)z[i] - w->center);
-        if (h == w->row->V || y > top) h = i, top = y;
-    }
-    for (size_t i = 0; i < w->row->V; i++) {
-        if (!is_kept(w->row, i)) continue;
-        wide a = (wide)lp[i] - lp[h], x = l * ((wide)z[i] - z[h]), e = exp_of(a + x);
-        if (e == 0) continue;
+        wide a = (wide)lp[i] - lp[h], x = l * ((wide)z[i] - z[h]), e = weight(&sizes, a, x);
         Z += e;
         mean += e * x;
         square += e * x * x;
-        sizes += e * (size_of(a) + size_of(x) + 1) * (size_of(x) + 1);
     }
     mean /= Z;
     wide lnz = log_of(Z), base = log_of(w->kept) + w->top - lp[h];
@@ -190,7 +199,15 @@ static wide_point far_point(const wide_row *w, double l)
 
 static wide_point evaluate(const wide_row *w, double l)
 {
-    return l * ((wide)w->most - w->center) < 5000 ? near_point(w, l) : far_point(w, l);
+    const mn_row *row = w->row;
+    wide top = 0;
+    size_t h = row->V;
+    for (size_t i = 0; i < row->V; i++) {
+        if (!is_kept(row, i)) continue;
+        wide y = row->lp[i] + l * ((wide)row->z[i] - w->center);
+        if (h == row->V || y > top) h = i, top = y;
+    }
+    return top - w->top < 10000 ? near_point(w, l) : far_point(w, l, h);
 }
 
 static mn_row_answer answer(const wide_row *w, double l, const wide_point *at)
