@@ -89,51 +89,70 @@ static int print_keys(void)
     return 0;
 }
 
-int cmd_train(int argc, char **argv)
+typedef struct request {
+    const char *config, *out, *resume;
+    mn_strings sets;
+    int64_t threads, seed;
+    bool json, keys;
+} request;
+
+static const mn_verb verb = {
+    "train", "[CONFIG] -o DIR | --resume DIR", "trains an agent by PPO that cannot overspend its KL budget",
+    "mightnt train examples/teacher.yaml -o run --set steps=5\n"
+    "mightnt train --resume run",
+    "CONFIG is YAML; every key is in `mightnt train --keys`. Without CONFIG all keys have their defaults.\n"
+    "The same seed gives the same steps.jsonl and episodes.jsonl, whatever the threads, also after a kill and --resume.\n"};
+
+static int parse(request *r, int argc, char **argv)
 {
-    static const mn_verb verb = {
-        "train", "[CONFIG] -o DIR | --resume DIR", "trains an agent by PPO that cannot overspend its KL budget",
-        "mightnt train examples/teacher.yaml -o run --set steps=5\n"
-        "mightnt train --resume run",
-        "CONFIG is YAML; every key is in `mightnt train --keys`. Without CONFIG all keys have their defaults.\n"
-        "The same seed gives the same steps.jsonl and episodes.jsonl, whatever the threads, also after a kill and --resume.\n"};
-    const char *config = NULL, *out = NULL, *resume = NULL;
-    mn_strings sets = {0};
-    int64_t threads = 0, seed = -1;
-    bool json = false, keys = false;
     size_t n;
     const mn_option options[] = {
-        {"out", 'o', "DIR", "the run directory, which must not hold a run yet", MN_OPT_STR, &out},
-        {"resume", 0, "DIR", "goes on with an interrupted run", MN_OPT_STR, &resume},
-        {"set", 0, "KEY=VALUE", "overrides a key of CONFIG; may be repeated", MN_OPT_STRS, &sets},
-        {"seed", 0, "N", "the same as --set seed=N", MN_OPT_INT, &seed},
-        {"threads", 0, "N", "worker threads (default: one a core)", MN_OPT_INT, &threads},
-        {"json", 0, NULL, "one JSON object a step on stdout", MN_OPT_FLAG, &json},
-        {"keys", 0, NULL, "lists the keys of CONFIG", MN_OPT_FLAG, &keys},
+        {"out", 'o', "DIR", "the run directory, which must not hold a run yet", MN_OPT_STR, &r->out},
+        {"resume", 0, "DIR", "goes on with an interrupted run", MN_OPT_STR, &r->resume},
+        {"set", 0, "KEY=VALUE", "overrides a key of CONFIG; may be repeated", MN_OPT_STRS, &r->sets},
+        {"seed", 0, "N", "the same as --set seed=N", MN_OPT_INT, &r->seed},
+        {"threads", 0, "N", "worker threads (default: one a core)", MN_OPT_INT, &r->threads},
+        {"json", 0, NULL, "one JSON object a step on stdout", MN_OPT_FLAG, &r->json},
+        {"keys", 0, NULL, "lists the keys of CONFIG", MN_OPT_FLAG, &r->keys},
     };
-    int status = mn_options_parse(&verb, options, sizeof options / sizeof *options, argc, argv, &config, 1, &n);
-    if (status) return status;
-    if (keys) return print_keys();
-    if (!out == !resume) return mn_cli_usage(&verb, "expected either -o DIR (a new run) or --resume DIR");
-    if (resume && (n || sets.n || seed >= 0)) return mn_cli_usage(&verb, "--resume takes its configuration from the run: no CONFIG, --set or --seed");
-    if (threads < 0 || threads > 1024) return mn_cli_usage(&verb, "--threads: expected 1 to 1024, or 0 for one a core");
-    char seed_set[40];
-    const char **all = calloc(sets.n + 1, sizeof *all);
+    int status = mn_options_parse(&verb, options, sizeof options / sizeof *options, argc, argv, &r->config, 1, &n);
+    if (status || r->keys) return status;
+    if (!r->out == !r->resume) return mn_cli_usage(&verb, "expected either -o DIR (a new run) or --resume DIR");
+    if (r->resume && (n || r->sets.n || r->seed >= 0))
+        return mn_cli_usage(&verb, "--resume takes its configuration from the run: no CONFIG, --set or --seed");
+    if (r->threads < 0 || r->threads > 1024) return mn_cli_usage(&verb, "--threads: expected 1 to 1024, or 0 for one a core");
+    return 0;
+}
+
+static int train(const request *r, int argc, char **argv)
+{
+    char seed[40];
+    const char **sets = calloc(r->sets.n + 1, sizeof *sets);
     char *command = command_line(argc, argv);
-    if (!all || !command) return mn_cli_fail(&(mn_err){.code = MN_ERR_MEMORY, .message = "out of memory"});
-    for (size_t i = 0; i < sets.n; i++) all[i] = sets.items[i];
-    if (seed >= 0) {
-        snprintf(seed_set, sizeof seed_set, "seed=%lld", (long long)seed);
-        all[sets.n++] = seed_set;
-    }
     mn_err err = {0};
-    mn_train_opts opts = {.config = n ? config : NULL, .sets = all, .n_sets = sets.n, .dir = resume ? resume : out, .resume = resume != NULL,
-                          .threads = (size_t)threads, .command = command, .progress = progress, .stop = cli_interrupted, .arg = &json};
-    cli_catch_signals();
-    status = report_end(&opts, mn_train(&opts, &err), &err);
-    if (!status && !json) printf("%s\n", opts.dir);
-    free(all);
+    bool json = r->json;
+    mn_train_opts opts = {.config = r->config, .sets = sets, .n_sets = r->sets.n, .dir = r->resume ? r->resume : r->out, .resume = r->resume != NULL,
+                          .threads = (size_t)r->threads, .command = command, .progress = progress, .stop = cli_interrupted, .arg = &json};
+    mn_status status = sets && command ? MN_OK : mn_fail(&err, MN_ERR_MEMORY, "out of memory");
+    if (status == MN_OK) {
+        for (size_t i = 0; i < r->sets.n; i++) sets[i] = r->sets.items[i];
+        snprintf(seed, sizeof seed, "seed=%lld", (long long)r->seed);
+        if (r->seed >= 0) sets[opts.n_sets++] = seed;
+        cli_catch_signals();
+        status = mn_train(&opts, &err);
+    }
+    int code = report_end(&opts, status, &err);
+    if (!code && !json) printf("%s\n", opts.dir);
+    free(sets);
     free(command);
-    free(sets.items);
+    return code;
+}
+
+int cmd_train(int argc, char **argv)
+{
+    request r = {.seed = -1};
+    int status = parse(&r, argc, argv);
+    if (!status) status = r.keys ? print_keys() : train(&r, argc, argv);
+    free(r.sets.items);
     return status;
 }

@@ -35,6 +35,7 @@ typedef struct audit {
     mn_heads heads;
     json_t *steps;            /* array of the lines of steps.jsonl */
     const char *roles[2];
+    size_t expected;          /* episodes in the log of a whole run, for progress */
     bool heads_known;         /* of the step at hand */
     bool crew_scores;         /* rewards can be computed again */
     group group;
@@ -232,7 +233,7 @@ static mn_status replay(audit *a, mn_err *err)
     for (size_t i = 0; i < g->n; i++) MN_TRY(compare(a, i, err));
     compare_step(a);
     a->out->steps++;
-    if (a->opts->progress) a->opts->progress(a->opts->arg, a->out->episodes, 0);
+    if (a->opts->progress) a->opts->progress(a->opts->arg, a->out->episodes, a->expected);
     return MN_OK;
 }
 
@@ -328,6 +329,14 @@ static mn_status read_episodes(audit *a, mn_err *err)
     return status;
 }
 
+static void count_expected(audit *a)
+{
+    size_t steps = json_array_size(a->steps), every = (size_t)a->settings.log_every, last = (size_t)a->settings.steps;
+    if (steps) a->expected = (size_t)a->settings.base_episodes;
+    for (size_t step = 1; step < steps; step++)
+        if (step % every == 0 || step == last) a->expected += (size_t)a->settings.episodes;
+}
+
 static mn_status read_steps(audit *a, mn_err *err)
 {
     char path[PATH_MAX], *line;
@@ -346,6 +355,7 @@ static mn_status read_steps(audit *a, mn_err *err)
         if (status == MN_OK && json_array_append_new(a->steps, record) != 0) status = mn_fail(err, MN_ERR_MEMORY, "out of memory");
     }
     mn_lines_close(&lines);
+    count_expected(a);
     return status;
 }
 
