@@ -8,8 +8,8 @@
 #include "learn/kernels.h"
 
 enum {
-    CHUNK = 128,  /* rows of a task that goes forward and back */
-    COLUMNS = 128  /* of a weight matrix in a task that sums gradients over the rows of a minibatch */
+    CHUNK = 128,  /* rows of a task that goes forward and back; a group is one for each thread, so that it stays in the caches */
+    COLUMNS = 128 /* of a weight matrix in a task that sums gradients over the rows of a group */
 };
 
 /* ---- samples ------------------------------------------------------------------------------------------------- */
@@ -52,7 +52,7 @@ void mn_ppo_samples_free(mn_ppo_samples *s)
 
 /* ---- memory of an update --------------------------------------------------------------------------------------- */
 
-/* A net on the rows of a minibatch. */
+/* A net on the rows of a group. */
 typedef struct net {
     float *output[MN_LAYERS];    /* [B,out] of each layer; the last is turned into its gradient in place */
     float *delta[MN_LAYERS - 1]; /* [B,H] gradients before tanh */
@@ -76,7 +76,7 @@ typedef struct update {
     const mn_ppo_samples *samples;
     const mn_ppo_opts *opts;
     mn_heads *heads;
-    size_t V, B;             /* cells; rows of a whole minibatch */
+    size_t V, B;             /* cells; rows of a group, the part of a minibatch that is at work */
     bool plain;              /* the policy is a softmax of base + scores */
     float mean, inverse;     /* of the advantages */
     double *log_sum;         /* [N] of exp(lp_cells), where not plain */
@@ -84,11 +84,12 @@ typedef struct update {
     float *x;                /* [B,F] */
     net nets[MN_NETS];
     float *gradient;         /* [parameters] */
-    sums *chunks;            /* [chunks of a minibatch] */
+    sums *chunks;            /* [chunks of a group] */
     seat *seats;             /* [threads] */
-    size_t threads;
-    const size_t *rows;      /* samples of the minibatch at hand */
-    size_t n;                /* how many */
+    size_t threads, minibatch;
+    const size_t *rows;      /* [n] samples of the group at hand */
+    size_t n;
+    double share;            /* of one row in the minibatch's mean */
 } update;
 
 /* Aligned for the widest vectors, zeroed. */
@@ -160,9 +161,10 @@ static mn_status update_new(update *u, mn_err *err)
 {
     const mn_ppo_samples *s = u->samples;
     u->V = s->M + 1;
-    u->B = u->opts->minibatch < s->N ? u->opts->minibatch : s->N;
+    u->minibatch = u->opts->minibatch < s->N ? u->opts->minibatch : s->N;
     u->plain = u->opts->kind == MN_REG_PENALTY || u->opts->kind == MN_REG_NONE;
     u->threads = u->opts->threads ? u->opts->threads : 1;
+    u->B = u->minibatch / CHUNK < u->threads ? u->minibatch : u->threads * CHUNK;
     MN_TRY(floats(&u->x, u->B, s->F, err));
     MN_TRY(floats(&u->gradient, u->heads->n, 1, err));
     for (size_t i = 0; i < MN_NETS; i++) MN_TRY(net_new(&u->nets[i], u->heads->layers[i], u->B, err));
@@ -215,7 +217,7 @@ static void backward(const update *u, size_t which, size_t row, size_t rows)
 
 /* ---- the loss of one decision -------------------------------------------------------------------------------- */
 
-/* Gradient of the clipped surrogate by the new ln p of what was done, before it is divided by the rows of the minibatch. */
+/* Gradient of the clipped surrogate by the new ln p of what was done, not yet multiplied by the row's share. */
 static double surrogate(const update *u, size_t sample, double lp, sums *sum)
 {
     double a = (double)((u->samples->advantage[sample] - u->mean) * u->inverse), clip = u->opts->clip;
@@ -234,14 +236,14 @@ static void learn_plain(const update *u, seat *s, size_t sample, const float *ou
     const int32_t *ids = all->ids + sample * all->M;
     const float *base = all->lp_cells + sample * u->V;
     size_t cell = (size_t)all->chosen[sample], M = all->M, E = u->heads->O - 2;
-    double total, log_sum, nats, rows = (double)u->n, penalty = u->opts->kl_coefficient / rows;
+    double total, log_sum, nats, penalty = u->opts->kl_coefficient * u->share;
     if (u->opts->embeddings) mn_dots(s->z, out, u->opts->embeddings, ids, M, E);
     else if (M == E) memcpy(s->z, out, M * sizeof *out); /* all symbols, in their order */
     else
         for (size_t j = 0; j < M; j++) s->z[j] = out[ids[j]];
     s->z[M] = out[E];
     mn_softmax(s->p, &total, &log_sum, &nats, base, s->z, u->V);
-    double gradient = surrogate(u, sample, (double)base[cell] + (double)s->z[cell] - log_sum, sum) / rows;
+    double gradient = surrogate(u, sample, (double)base[cell] + (double)s->z[cell] - log_sum, sum) * u->share;
     mn_softmax_back(s->p, s->p, s->z, (float)((-gradient - penalty * (log_sum + nats)) / total), (float)(penalty / total), u->V);
     s->p[cell] += (float)gradient;
     sum->nats += nats;
@@ -256,13 +258,12 @@ static mn_status learn_tilt(const update *u, seat *s, size_t sample, const float
     size_t cell = (size_t)all->chosen[sample], E = u->heads->O - 2;
     bool drawn = o->kind == MN_REG_BUDGET && all->limit[sample] < INFINITY;
     float logit = all->logit[sample], mean = out[E + 1] + all->offset[sample];
-    double limit = o->kind == MN_REG_BUDGET ? all->limit[sample] : o->limit, lambda, nats, rows = (double)u->n;
-    double d_nats = o->kl_coefficient / rows;
+    double limit = o->kind == MN_REG_BUDGET ? all->limit[sample] : o->limit, lambda, nats;
+    double d_nats = o->kl_coefficient * u->share;
     mn_heads_scores_row(u->heads, s->scores, out, o->embeddings, all->ids + sample * all->M, all->M);
     for (size_t v = 0; v < u->V; v++) s->base[v] = (double)all->lp_cells[sample * u->V + v] - u->log_sum[sample];
     MN_TRY(mn_regularize(o->kind, s->policy, &lambda, &nats, s->base, s->scores, &limit, 1, u->V, err));
-    if (lambda == 0 && limit > 0) lambda = 1; /* equal scores: every tilt is the base, and the first step away from it is not limited */
-    double gradient = surrogate(u, sample, s->policy[cell] + (drawn ? mn_share_lp(logit, mean) : 0), sum) / rows;
+    double gradient = surrogate(u, sample, s->policy[cell] + (drawn ? mn_share_lp(logit, mean) : 0), sum) * u->share;
     s->d_policy[cell] = gradient;
     MN_TRY(mn_regularize_backward(o->kind, s->d_scores, NULL, s->d_policy, &d_nats, s->policy, &lambda, s->base, s->scores, &limit, 1, u->V, err));
     s->d_policy[cell] = 0;
@@ -300,10 +301,10 @@ static void learn_value(const update *u, size_t sample, float *value, sums *sum)
     sum->value_loss += miss * miss / 2;
     sum->miss += miss;
     sum->miss_square += miss * miss;
-    *value = (float)(u->opts->value_coefficient * miss / (double)u->n);
+    *value = (float)(u->opts->value_coefficient * miss * u->share);
 }
 
-/* Rows of the minibatch forward, and back to the gradients before every tanh. */
+/* Rows of the group forward, and back to the gradients before every tanh. */
 static mn_status chunk_task(void *arg, size_t task, size_t thread, mn_err *err)
 {
     const update *u = arg;
@@ -327,10 +328,10 @@ static size_t blocks(const mn_layer *layer)
     return (layer->out + COLUMNS - 1) / COLUMNS;
 }
 
-/* Some columns of one layer: the rows of the minibatch are summed in order, so threads do not matter. */
+/* Some columns of one layer: the rows of the minibatch, group by group, are summed in order, so neither threads nor groups matter. */
 static mn_status gradient_task(void *arg, size_t task, size_t thread, mn_err *err)
 {
-    static const float zeros[COLUMNS], one = 1;
+    static const float one = 1;
     const update *u = arg;
     size_t i = 0, l = 0;
     (void)err;
@@ -344,42 +345,49 @@ static mn_status gradient_task(void *arg, size_t task, size_t thread, mn_err *er
     const float *input = l ? of->output[l - 1] : u->x, *delta = (l + 1 < MN_LAYERS ? of->delta[l] : of->output[l]) + column;
     float *packed = u->seats[thread].packed;
     mn_pack(packed, delta, layer->out, 1, u->n, columns);
-    mn_product(u->gradient + layer->weights + column, layer->out, input, 1, layer->in, packed, zeros, layer->in, columns, u->n);
-    mn_product(u->gradient + layer->bias + column, layer->out, &one, 0, 0, packed, zeros, 1, columns, u->n);
+    mn_product(u->gradient + layer->weights + column, layer->out, input, 1, layer->in, packed, NULL, layer->in, columns, u->n);
+    mn_product(u->gradient + layer->bias + column, layer->out, &one, 0, 0, packed, NULL, 1, columns, u->n);
     return MN_OK;
 }
 
-static mn_status gradients(update *u, mn_err *err)
+static void add_sums(sums *total, const sums *s)
+{
+    total->policy_loss += s->policy_loss;
+    total->value_loss += s->value_loss;
+    total->clipped += s->clipped;
+    total->approx_kl += s->approx_kl;
+    total->nats += s->nats;
+    total->lambda += s->lambda;
+    total->miss += s->miss;
+    total->miss_square += s->miss_square;
+}
+
+/* Those of a minibatch of n samples, rows; what is logged of them is added to total. */
+static mn_status gradients(update *u, const size_t *rows, size_t n, sums *total, mn_err *err)
 {
     size_t tasks = 0;
     for (size_t i = 0; i < MN_NETS; i++)
         for (size_t l = 0; l < MN_LAYERS; l++) tasks += blocks(&u->heads->layers[i][l]);
     pack_nets(u);
-    MN_TRY(mn_parallel(u->threads, (u->n + CHUNK - 1) / CHUNK, chunk_task, u, err));
-    return mn_parallel(u->threads, tasks, gradient_task, u, err);
+    memset(u->gradient, 0, u->heads->n * sizeof *u->gradient);
+    u->share = 1 / (double)n;
+    for (size_t at = 0; at < n; at += u->n) {
+        u->rows = rows + at;
+        u->n = n - at < u->B ? n - at : u->B;
+        size_t chunks = (u->n + CHUNK - 1) / CHUNK;
+        MN_TRY(mn_parallel(u->threads, chunks, chunk_task, u, err));
+        MN_TRY(mn_parallel(u->threads, tasks, gradient_task, u, err));
+        for (size_t i = 0; i < chunks; i++) add_sums(total, &u->chunks[i]);
+    }
+    return MN_OK;
 }
 
 /* ---- the update ------------------------------------------------------------------------------------------------ */
 
-static void add_sums(sums *total, const update *u)
+/* One Adam step on a minibatch; its gradient's norm is added. */
+static mn_status step(update *u, mn_adam *adam, const size_t *rows, size_t n, sums *total, double *norms, mn_err *err)
 {
-    for (size_t i = 0; i < (u->n + CHUNK - 1) / CHUNK; i++) {
-        const sums *s = &u->chunks[i];
-        total->policy_loss += s->policy_loss;
-        total->value_loss += s->value_loss;
-        total->clipped += s->clipped;
-        total->approx_kl += s->approx_kl;
-        total->nats += s->nats;
-        total->lambda += s->lambda;
-        total->miss += s->miss;
-        total->miss_square += s->miss_square;
-    }
-}
-
-/* One Adam step on the minibatch; its gradient's norm is added. */
-static mn_status step(update *u, mn_adam *adam, double *norms, mn_err *err)
-{
-    MN_TRY(gradients(u, err));
+    MN_TRY(gradients(u, rows, n, total, err));
     double norm = sqrt(mn_sum_squares(u->gradient, u->heads->n)), most = u->opts->max_grad_norm;
     if (!isfinite(norm)) return mn_fail(err, MN_ERR_NUM, "the gradient is not finite");
     float scale = most > 0 && norm > most ? (float)(most / norm) : 1;
@@ -436,11 +444,9 @@ static mn_status epochs(mn_ppo_stats *stats, update *u, mn_adam *adam, mn_rng *r
     for (size_t i = 0; i < N; i++) u->order[i] = i;
     for (size_t epoch = 0; epoch < u->opts->epochs; epoch++) {
         shuffle(u->order, N, rng);
-        for (size_t at = 0; at < N; at += u->n, steps++) {
-            u->rows = u->order + at;
-            u->n = N - at < u->B ? N - at : u->B;
-            MN_TRY(step(u, adam, &norms, err));
-            add_sums(&total, u);
+        for (size_t at = 0, rows; at < N; at += rows, steps++) {
+            rows = N - at < u->minibatch ? N - at : u->minibatch;
+            MN_TRY(step(u, adam, u->order + at, rows, &total, &norms, err));
         }
         if (!epoch) first = total;
     }
