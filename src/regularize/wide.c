@@ -82,7 +82,7 @@ static wide size_of(wide x)
 
 typedef struct wide_row {
     const mn_row *row;
-    double least, most, center; /* of the scores that are kept; the center is the base's mean */
+    double least, most, center; /* of the scores that are kept; the center is that of the likeliest entry */
     double top;                 /* greatest lp kept */
     wide kept;                  /* sum of exp(lp - top) that is kept */
     wide cost;                  /* nats of the mask */
@@ -91,8 +91,8 @@ typedef struct wide_row {
 
 typedef struct wide_point {
     wide kl, error, var;
-    wide lnz; /* ln sum exp(lp + l (z - from)) */
-    double from;
+    double lp, z; /* an entry */
+    wide lnz;     /* ln of the sum of weights relative to it */
 } wide_point;
 
 static bool is_kept(const mn_row *row, size_t i)
@@ -128,26 +128,36 @@ static wide_row prepare(const mn_row *row)
             continue;
         }
         w.kept += p;
-        mean += p * ((wide)row->z[i] - w.center);
+        wide d = (wide)row->z[i] - w.center;
+        mean += p * d;
+        square += p * d * d;
     }
     mean /= w.kept;
-    w.center = fmax(w.least, fmin(w.most, (double)(w.center + mean)));
-    for (size_t i = 0; i < row->V; i++)
-        if (is_kept(row, i)) {
-            wide d = (wide)row->z[i] - w.center;
-            square += exp_of((wide)row->lp[i] - w.top) * d * d;
-        }
-    w.var = square / w.kept;
+    w.var = square / w.kept - mean * mean;
     w.cost = w.top < -1000 ? log_sum(row, false) - log_sum(row, true) : log1p_of(masked / w.kept);
     return w;
 }
 
-/* e^(a + x), and to *sizes what its error can come to; that is infinite where a + x has lost its meaning. */
-static wide weight(wide *sizes, wide a, wide x)
+/* How much higher entry i is than an entry (lp, z): lp_i - lp + l z_i - l z. The four terms are exact, and their sum is compensated
+ * (Knuth's two-sum); *size is to be taken by 8 UNIT for the error. */
+static wide rise_over(wide *size, const mn_row *row, size_t i, double l, double lp, double z)
 {
-    wide size = size_of(a) + size_of(x), miss = UNIT * size, w = exp_of(a + x);
-    if (miss > 1e-9 && a + x + miss > -12000) *sizes = INFINITY;
-    *sizes += w * (size + 1) * (size_of(x) + 1);
+    wide terms[] = {row->lp[i], (wide)l * row->z[i], -lp, -(wide)l * z}, sum = 0, lost = 0;
+    for (int k = 0; k < 4; k++) {
+        wide more = sum + terms[k], back = more - sum;
+        lost += (sum - (more - back)) + (terms[k] - back);
+        sum = more;
+    }
+    *size = size_of(sum + lost) + size_of(lost);
+    return sum + lost;
+}
+
+/* e to that; to *sizes what its error can come to, infinite where the difference has lost its meaning. */
+static wide weight(wide *sizes, const mn_row *row, size_t i, double l, double lp, double z)
+{
+    wide size, d = rise_over(&size, row, i, l, lp, z), miss = 8 * UNIT * size, w = exp_of(d);
+    if (miss > 1e-9 && d + miss > -12000) *sizes = INFINITY;
+    *sizes += w * (size + 1) * (size_of(l * ((wide)row->z[i] - z)) + 1);
     return w;
 }
 
@@ -157,12 +167,12 @@ static wide_point near_point(const wide_row *w, double l)
     wide f = 0, s = 0, mean = 0, x2 = 0, sizes = 0;
     for (size_t i = 0; i < w->row->V; i++) {
         if (!is_kept(w->row, i)) continue;
-        wide a = (wide)w->row->lp[i] - w->top, x = l * ((wide)w->row->z[i] - w->center), p = exp_of(a), gain, phi;
+        wide x = l * ((wide)w->row->z[i] - w->center), p = exp_of((wide)w->row->lp[i] - w->top), gain, phi;
         if (x < .5 && x > -.5) {
             wide curve = curve_of(x);
             gain = p * (x + curve), phi = p * (x * (x + curve) - curve);
         } else {
-            gain = weight(&sizes, a, x) - p, phi = x * (gain + p) - gain, sizes += p;
+            gain = weight(&sizes, w->row, i, l, w->top, w->center) - p, phi = x * (gain + p) - gain, sizes += p;
         }
         f += phi;
         s += gain;
@@ -171,21 +181,21 @@ static wide_point near_point(const wide_row *w, double l)
     }
     f /= w->kept, s /= w->kept, mean /= w->kept, x2 /= w->kept, sizes /= w->kept;
     wide Z = 1 + s, over = excess_of(s), lnz = log1p_of(s), kl = (f - over) / Z;
-    /* sum p |gain| <= sqrt(2 f (1 + s/3)), by Bennett's bound on phi and Cauchy's */
-    sizes += f + over + x2 + (size_of(lnz) + size_of(kl)) * sqrt((double)(2 * f * (1 + size_of(s))));
+    /* sum p |gain| <= 1 + Z, and <= sqrt(2 f (1 + s/3)) by Bennett's bound on phi and Cauchy's */
+    sizes += f + over + x2 + (size_of(lnz) + size_of(kl)) * (s < 1 ? (wide)sqrt((double)(4 * f)) : 2 + s);
     return (wide_point){.kl = kl, .error = UNIT * (double)(w->row->V + 100) * sizes / Z, .var = x2 / Z - mean / Z * mean / Z,
-                        .lnz = lnz + log_of(w->kept) + w->top, .from = w->center};
+                        .lp = w->top, .z = w->center, .lnz = lnz + log_of(w->kept)};
 }
 
-/* Everything relative to the likeliest entry h of the tilt: a = lp - lp_h, x = l (z - z_h); entries far below it do not count, so
- * nothing large is ever subtracted. */
+/* Everything relative to the likeliest entry h of the tilt, x = l (z - z_h): entries far below it do not count, so nothing large is
+ * ever subtracted. */
 static wide_point far_point(const wide_row *w, double l, size_t h)
 {
     const double *lp = w->row->lp, *z = w->row->z;
     wide Z = 0, mean = 0, square = 0, sizes = 0;
     for (size_t i = 0; i < w->row->V; i++) {
         if (!is_kept(w->row, i)) continue;
-        wide a = (wide)lp[i] - lp[h], x = l * ((wide)z[i] - z[h]), e = weight(&sizes, a, x);
+        wide x = l * ((wide)z[i] - z[h]), e = weight(&sizes, w->row, i, l, lp[h], z[h]);
         Z += e;
         mean += e * x;
         square += e * x * x;
@@ -194,27 +204,28 @@ static wide_point far_point(const wide_row *w, double l, size_t h)
     wide lnz = log_of(Z), base = log_of(w->kept) + w->top - lp[h];
     sizes = sizes / Z * (1 + size_of(mean)) + lnz + size_of(base);
     return (wide_point){.kl = mean - lnz + base, .error = UNIT * (double)(w->row->V + 100) * sizes, .var = square / Z - mean * mean,
-                        .lnz = lnz + lp[h], .from = z[h]};
+                        .lp = lp[h], .z = z[h], .lnz = lnz};
 }
 
 static wide_point evaluate(const wide_row *w, double l)
 {
     const mn_row *row = w->row;
-    wide top = 0;
+    wide top = 0, size;
     size_t h = row->V;
     for (size_t i = 0; i < row->V; i++) {
         if (!is_kept(row, i)) continue;
-        wide y = row->lp[i] + l * ((wide)row->z[i] - w->center);
+        wide y = rise_over(&size, row, i, l, w->top, w->center);
         if (h == row->V || y > top) h = i, top = y;
     }
-    return top - w->top < 10000 ? near_point(w, l) : far_point(w, l, h);
+    return top < 10000 ? near_point(w, l) : far_point(w, l, h);
 }
 
 static mn_row_answer answer(const wide_row *w, double l, const wide_point *at)
 {
     const mn_row *row = w->row;
+    wide size;
     for (size_t i = 0; i < row->V; i++)
-        row->out[i] = is_kept(row, i) ? (double)(row->lp[i] + (l * ((wide)row->z[i] - at->from) - at->lnz)) : -INFINITY;
+        row->out[i] = is_kept(row, i) ? (double)(rise_over(&size, row, i, l, at->lp, at->z) - at->lnz) : -INFINITY;
     return (mn_row_answer){.l = l, .nats = fmax(0, (double)(w->cost + at->kl))};
 }
 
