@@ -4,12 +4,6 @@
 
 enum { CHUNK = MN_TILT_CHUNK };
 
-LANE lanes exp_of(lanes x)
-{
-    exp_parts e = exp_split(x);
-    return fmadd(e.scale, e.r2p, fmadd(e.scale, e.r, e.scale));
-}
-
 /* Nearly every row is plain, and then needs no care at each entry. */
 LANES_TARGET static mn_tilt_base plain_base(double *p, const double *lp, const double *z, size_t V)
 {
@@ -96,13 +90,13 @@ LANES_TARGET static void moments(double out[3], const double *p, const double *z
 
 LANE mn_tilt_sums weigh_over(const double *p, const double *z, double center, double l, bool wide, size_t V)
 {
-    const lanes zero = all(0), one = all(1), c = all(center), by = all(l), low = all(-708), high = all(709);
+    const lanes zero = all(0), one = all(1), by = all(l), shift = all(-center * l), low = all(-708), high = all(709);
     tally sum[6] = {{zero, zero}, {zero, zero}, {zero, zero}, {zero, zero}, {zero, zero}, {zero, zero}};
     for (size_t chunk = 0; chunk < V; chunk += CHUNK) {
         size_t end = V - chunk < CHUNK ? V : chunk + CHUNK;
         lanes here[6] = {zero, zero, zero, zero, zero, zero};
         for (size_t i = chunk; i < end; i += 8) {
-            lanes prob = load_some(p + i, end - i, 0), x = mul(sub(load_some(z + i, end - i, center), c), by);
+            lanes prob = load_some(p + i, end - i, 0), x = fmadd(load_some(z + i, end - i, center), by, shift);
             if (wide) x = most(least(x, high), low);
             exp_parts e = exp_split(x);
             /* Without cancellation also where x is small: then scale is 1, r is x, and only r2p is left of e^x - 1 - x. */
@@ -127,21 +121,31 @@ LANES_TARGET static mn_tilt_sums weigh(const double *p, const double *z, double 
     return wide ? weigh_over(p, z, center, l, true, V) : weigh_over(p, z, center, l, false, V);
 }
 
-LANES_TARGET static void weigh_roughly(double out[4], const double *p, const double *z, double center, double l, size_t V)
+LANE void weigh_directly_over(double out[5], const double *p, const double *z, double center, double l, bool rough, size_t V)
 {
-    const double log2e = 0x1.71547652b82fep0;
-    const lanes by = all(l * log2e), shift = all(-center * l * log2e);
-    lanes sum[4] = {all(0), all(0), all(0), all(0)};
-    for (size_t i = 0; i < V; i += 8) {
-        lanes t = fmadd(load_some(z + i, V - i, center), by, shift), w = times_rough_exp2(load_some(p + i, V - i, 0), t);
-        lanes wt = mul(w, t), wt2 = mul(wt, t);
-        sum[0] = add(sum[0], w);
-        sum[1] = add(sum[1], wt);
-        sum[2] = add(sum[2], wt2);
-        sum[3] = fmadd(wt2, t, sum[3]);
+    const lanes zero = all(0), by = all(l), shift = all(-center * l);
+    tally sum[5] = {{zero, zero}, {zero, zero}, {zero, zero}, {zero, zero}, {zero, zero}};
+    for (size_t chunk = 0; chunk < V; chunk += CHUNK) {
+        size_t end = V - chunk < CHUNK ? V : chunk + CHUNK;
+        lanes here[5] = {zero, zero, zero, zero, zero};
+        for (size_t i = chunk; i < end; i += 8) {
+            lanes prob = load_some(p + i, end - i, 0), x = fmadd(load_some(z + i, end - i, center), by, shift);
+            lanes w = rough ? times_rough_exp(prob, x) : mul(prob, exp_of(x)), wx = mul(w, x), wx2 = mul(wx, x);
+            here[0] = add(here[0], w);
+            here[1] = add(here[1], wx);
+            here[2] = add(here[2], wx2);
+            here[3] = fmadd(wx2, x, here[3]);
+            if (!rough) here[4] = fmadd(wx2, mul(x, x), here[4]);
+        }
+        for (int k = 0; k < 5; k++) tally_add(&sum[k], here[k]);
     }
-    double unit = 1;
-    for (int k = 0; k < 4; k++, unit /= log2e) out[k] = unit * lanes_total(sum[k]);
+    for (int k = 0; k < 5; k++) out[k] = tally_total(&sum[k]);
+}
+
+LANES_TARGET static void weigh_directly(double out[5], const double *p, const double *z, double center, double l, bool rough, size_t V)
+{
+    if (rough) weigh_directly_over(out, p, z, center, l, true, V);
+    else weigh_directly_over(out, p, z, center, l, false, V);
 }
 
 LANES_TARGET static size_t gather(int32_t *ids, size_t cap, const double *lp, size_t V, double from, bool *nan)
@@ -194,4 +198,4 @@ LANES_TARGET static void write_row(double *out, const double *lp, const double *
     }
 }
 
-const mn_tilt_passes TILT_PASSES = {base, moments, weigh, weigh_roughly, gather, rest, write_row};
+const mn_tilt_passes TILT_PASSES = {base, moments, weigh, weigh_directly, gather, rest, write_row};
