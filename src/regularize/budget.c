@@ -8,6 +8,8 @@
 #include <math.h>
 
 static const double UNIT = 0x1p-53;
+/* Relative error of p in units, at the most (lp of -708). */
+static const double BASE_ERROR = 228;
 /* Of the limit: how far below it the solver aims, and how much error it then allows. KL error <= 1e-12 of the limit, never above. */
 static const double AIM = 5e-13, ALLOWED = 4e-13;
 /* x is at most 300: an entry of probability below e^-708, taken for that, then never counts for more than e^-408. */
@@ -79,7 +81,7 @@ static point evaluate(const mn_row *row, double l)
     /* Sums by their terms' sizes, with sum p |e^x - 1| <= sqrt(2 F (1 + s/3)) by Bennett's bound on phi and Cauchy's; the terms of phi
      * where x is far from 0, at most 2 + |x| for each of phi; x by its two roundings, p by that of exp, and ln Z. */
     double sizes = (F + (fabs(lnz) + fabs(at.kl)) * sqrt(2 * F * (1 + fabs(s)))) / Z;
-    at.error = UNIT * (2 * mn_tilt_rounding(row->V) * sizes + 4 * (2 + fmin(l * (row->center - row->base.least), 708)) * F / Z + 3 * at.x2 + 12 * fabs(at.kl) + 4 * over / Z +
+    at.error = UNIT * (2 * mn_tilt_rounding(row->V) * sizes + 4 * (2 + fmin(l * (row->center - row->base.least), 708)) * F / Z + 3 * at.x2 + 2 * BASE_ERROR * fabs(at.kl) + 4 * over / Z +
                        (fabs(s) > .01 ? 4 * (fabs(lnz) + fabs(s) / Z) : 0));
     return at;
 }
@@ -92,7 +94,7 @@ static point evaluate_directly(const mn_row *row, double l, bool rough)
     double mean = sums[1] / sums[0], x2 = sums[2] / sums[0], lnz = log(sums[0] / kept);
     point at = {.l = l, .kl = mean - lnz, .mean = mean, .x2 = x2, .x4 = sums[4] / sums[0]};
     cumulants(&at, sums[3] / sums[0]);
-    at.error = UNIT * (mn_tilt_rounding(row->V) * (sqrt(x2) + fabs(mean) + 2) + 3 * x2 + 4 * (fabs(mean) + fabs(lnz) + 1));
+    at.error = UNIT * (mn_tilt_rounding(row->V) * (sqrt(x2) + fabs(mean) + 2) + 3 * x2 + 2 * BASE_ERROR * fabs(at.kl) + 4 * (fabs(mean) + fabs(lnz) + 1));
     return at;
 }
 

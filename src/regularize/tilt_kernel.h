@@ -2,7 +2,7 @@
 #include "base/lanes.h"
 #include "regularize/tilt.h"
 
-enum { CHUNK = MN_TILT_CHUNK };
+enum { CHUNK = MN_TILT_CHUNK, AHEAD = 128 }; /* entries to ask the caches for in advance */
 
 /* Nearly every row is plain, and then needs no care at each entry. */
 LANES_TARGET static mn_tilt_base plain_base(double *p, const double *lp, const double *z, size_t V)
@@ -14,6 +14,7 @@ LANES_TARGET static mn_tilt_base plain_base(double *p, const double *lp, const d
         size_t end = V - chunk < CHUNK ? V : chunk + CHUNK;
         lanes here[4] = {zero, zero, zero, zero};
         for (size_t i = chunk; i < end; i += 8) {
+            __builtin_prefetch(lp + i + AHEAD), __builtin_prefetch(z + i + AHEAD), __builtin_prefetch(p + i + AHEAD, 1);
             lanes a = load_some(lp + i, end - i, -700), s = load_some(z + i, end - i, z[0]);
             lanes prob = exp_of(a), ps = mul(prob, s), ps2 = mul(ps, s);
             here[0] = add(here[0], prob);
@@ -129,6 +130,7 @@ LANE void weigh_directly_over(double out[5], const double *p, const double *z, d
         size_t end = V - chunk < CHUNK ? V : chunk + CHUNK;
         lanes here[5] = {zero, zero, zero, zero, zero};
         for (size_t i = chunk; i < end; i += 8) {
+            __builtin_prefetch(p + i + AHEAD), __builtin_prefetch(z + i + AHEAD);
             lanes prob = load_some(p + i, end - i, 0), x = fmadd(load_some(z + i, end - i, center), by, shift);
             lanes w = rough ? times_rough_exp(prob, x) : mul(prob, exp_of(x)), wx = mul(w, x), wx2 = mul(wx, x);
             here[0] = add(here[0], w);
