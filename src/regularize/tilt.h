@@ -48,6 +48,12 @@ typedef struct mn_tilt_passes {
     double (*rest)(const double *lp, size_t from, size_t to, const int32_t *ids, size_t n, double offset);
     /* out = lp + (l (z - center) - lnz). */
     void (*write)(double *out, const double *lp, const double *z, double center, double l, double lnz, size_t V);
+    /* Writes pi = exp(lp) [V]; returns the greatest lp. */
+    double (*policy)(double *pi, const double *lp, size_t V);
+    /* With t = z - center, over entries with pi > 0: sum pi t, sum pi t^2, sum g, sum g t. */
+    void (*slopes)(double sums[4], const double *pi, const double *z, const double *g, double center, size_t V);
+    /* Replaces pi by l (g + pi (a (z - center) + b)), 0 where pi is 0; returns the sum of what is written. */
+    double (*gradient)(double *pi, const double *z, const double *g, double center, double l, double a, double b, size_t V);
 } mn_tilt_passes;
 
 /* The passes for this processor. */

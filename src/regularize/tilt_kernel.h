@@ -200,4 +200,55 @@ LANES_TARGET static void write_row(double *out, const double *lp, const double *
     }
 }
 
-const mn_tilt_passes TILT_PASSES = {base, moments, weigh, weigh_directly, gather, rest, write_row};
+LANES_TARGET static double policy(double *pi, const double *lp, size_t V)
+{
+    const lanes lowest = all(-708), zero = all(0);
+    lanes minus_top = all(INFINITY);
+    for (size_t i = 0; i < V; i += 8) {
+        lanes a = load_some(lp + i, V - i, -INFINITY);
+        minus_top = least(minus_top, sub(zero, a));
+        store_some(pi + i, if_less(a, lowest, zero, exp_of(most(a, lowest))), V - i);
+    }
+    return -lanes_least(minus_top);
+}
+
+LANES_TARGET static void slopes(double out[4], const double *pi, const double *z, const double *g, double center, size_t V)
+{
+    const lanes zero = all(0), c = all(center);
+    tally sum[4] = {{zero, zero}, {zero, zero}, {zero, zero}, {zero, zero}};
+    for (size_t chunk = 0; chunk < V; chunk += CHUNK) {
+        size_t end = V - chunk < CHUNK ? V : chunk + CHUNK;
+        lanes here[4] = {zero, zero, zero, zero};
+        for (size_t i = chunk; i < end; i += 8) {
+            lanes p = load_some(pi + i, end - i, 0), t = if_less(zero, p, sub(load_some(z + i, end - i, 0), c), zero);
+            lanes by = if_less(zero, p, load_some(g + i, end - i, 0), zero), pt = mul(p, t);
+            here[0] = add(here[0], pt);
+            here[1] = fmadd(pt, t, here[1]);
+            here[2] = add(here[2], by);
+            here[3] = fmadd(by, t, here[3]);
+        }
+        for (int k = 0; k < 4; k++) tally_add(&sum[k], here[k]);
+    }
+    for (int k = 0; k < 4; k++) out[k] = tally_total(&sum[k]);
+}
+
+LANES_TARGET static double gradient(double *pi, const double *z, const double *g, double center, double l, double a, double b, size_t V)
+{
+    const lanes zero = all(0), c = all(center), by_t = all(a), by_1 = all(b), by = all(l);
+    tally sum = {zero, zero};
+    for (size_t chunk = 0; chunk < V; chunk += CHUNK) {
+        size_t end = V - chunk < CHUNK ? V : chunk + CHUNK;
+        lanes here = zero;
+        for (size_t i = chunk; i < end; i += 8) {
+            lanes p = load_some(pi + i, end - i, 0), t = sub(load_some(z + i, end - i, 0), c);
+            lanes d = mul(by, fmadd(p, fmadd(by_t, t, by_1), load_some(g + i, end - i, 0)));
+            d = if_less(zero, p, d, zero);
+            here = add(here, d);
+            store_some(pi + i, d, end - i);
+        }
+        tally_add(&sum, here);
+    }
+    return tally_total(&sum);
+}
+
+const mn_tilt_passes TILT_PASSES = {base, moments, weigh, weigh_directly, gather, rest, write_row, policy, slopes, gradient};
