@@ -173,16 +173,15 @@ LANE double tally_total(const tally *t)
     return lanes_total(t->high) + lanes_total(t->low);
 }
 
-/* a 2^t, with a relative error of 1e-7: for first guesses. -1021 <= t <= 1022. */
-LANE lanes times_rough_exp2(lanes a, lanes t)
+/* a e^x with a relative error of 4e-6, for first guesses; -700 <= x <= 700. */
+LANE lanes times_rough_exp(lanes a, lanes x)
 {
-    const lanes magic = all(0x1.8p52 + 1023);
-    lanes u = add(t, magic), f = sub(t, sub(u, magic));
-    static const double P[] = {0x1.0000014413897p+0, 0x1.62e4302fc626ep-1, 0x1.ebf906e26e833p-3, 0x1.c6af6cdbbdcc7p-5, 0x1.3d10705276a1dp-7,
-                               0x1.5f0890162a90ap-10};
-    lanes p = all(P[5]);
-    for (int i = 4; i >= 0; i--) p = fmadd(p, f, all(P[i]));
-    return mul(mul(a, shift_to_exponent(u)), p);
+    static const double P[] = {0x1.0000000000000p+0, 0x1.fffb0e4fb5eaap-1, 0x1.fffe5a7b06cc8p-2, 0x1.57e7529ea13bap-3, 0x1.570badea72b3ep-5};
+    const lanes magic = all(0x1.8p52 + 1023); /* its low bits then hold the rounded multiple, biased as an exponent */
+    lanes t = fmadd(x, all(0x1.71547652b82fep0), magic), r = fmadd(sub(t, magic), all(-0x1.62e42fefa39efp-1), x);
+    lanes p = all(P[4]);
+    for (int i = 3; i >= 0; i--) p = fmadd(p, r, all(P[i]));
+    return mul(mul(a, shift_to_exponent(t)), p);
 }
 
 /* e^x = scale (1 + r + r2p), r2p = r^2 P(r) with scale a power of two and |r| <= ln(2)/2: the parts, because e^x - 1 - x needs
@@ -196,12 +195,25 @@ LANE exp_parts exp_split(lanes x)
     static const double P[] = {0x1.0000000000001p-1,  0x1.5555555555556p-3,  0x1.5555555553d63p-5,  0x1.11111111109b3p-7,
                                0x1.6c16c1788bd90p-10, 0x1.a01a01a7c41d5p-13, 0x1.a019b90d2ae7ap-16, 0x1.71de0dae63bb3p-19,
                                0x1.289185613a3d6p-22, 0x1.af38a9b0ec855p-26};
-    const lanes magic = all(0x1.8p52 + 1023); /* its low bits then hold the rounded multiple, biased as an exponent */
+    const lanes magic = all(0x1.8p52 + 1023);
     lanes t = fmadd(x, all(0x1.71547652b82fep0), magic), k = sub(t, magic);
     lanes r = fmadd(k, all(-0x1.abc9e3b39803fp-56), fmadd(k, all(-0x1.62e42fefa39efp-1), x));
     lanes p = all(P[9]);
     for (int i = 8; i >= 0; i--) p = fmadd(p, r, all(P[i]));
     return (exp_parts){shift_to_exponent(t), r, mul(mul(r, r), p)};
+}
+
+/* e^x with a relative error of 1.1e-15 + 3.4e-17 |x|, for -708 <= x <= 709. */
+LANE lanes exp_of(lanes x)
+{
+    static const double P[] = {0x1.0000000000000p-1,  0x1.5555555553b78p-3,  0x1.5555555554cb7p-5,  0x1.1111111c478ebp-7,
+                               0x1.6c16c1738ff55p-10, 0x1.a019ada3609f3p-13, 0x1.a019c9a5652d3p-16, 0x1.72c72ca338df0p-19,
+                               0x1.2880411bad1aap-22};
+    const lanes magic = all(0x1.8p52 + 1023), one = all(1);
+    lanes t = fmadd(x, all(0x1.71547652b82fep0), magic), r = fmadd(sub(t, magic), all(-0x1.62e42fefa39efp-1), x);
+    lanes p = all(P[8]);
+    for (int i = 7; i >= 0; i--) p = fmadd(p, r, all(P[i]));
+    return mul(fmadd(fmadd(p, r, one), r, one), shift_to_exponent(t));
 }
 
 #endif

@@ -6,7 +6,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/base.h"
+#include "regularize/tilt.h"
 
 typedef struct gradient_row {
     mn_reg_kind kind;
@@ -89,6 +89,24 @@ static double row_backward(const gradient_row *r)
     return bound ? by_l / factor : 0;
 }
 
+/* The same in lanes where the constraint is the KL, or none, and nothing overflows. */
+static bool row_backward_fast(double *by_limit, const gradient_row *r)
+{
+    const mn_tilt_passes *passes = mn_tilt();
+    double top = passes->policy(r->out, r->lp_policy, r->V), sums[4], l = r->l;
+    int32_t likeliest = 0;
+    bool nan, bound = l < 1;
+    passes->gather(&likeliest, 1, r->lp_policy, r->V, top, &nan);
+    double center = r->z[likeliest];
+    passes->slopes(sums, r->out, r->z, r->g, center, r->V);
+    double mean = sums[0], var = sums[1] - mean * mean, slope = sums[3] - mean * sums[2], by_l = bound ? (slope + r->h * l * var) / var : 0;
+    double a = r->h * l - by_l;
+    if (nan || !isfinite(a * mean) || (bound && !(var > 1e-10 * sums[1] && var > 1e-200 && var < 1e200))) return false;
+    r->out[likeliest] -= passes->gradient(r->out, r->z, r->g, center, l, a, -a * mean - sums[2], r->V);
+    *by_limit = bound ? by_l / l : 0;
+    return true;
+}
+
 mn_status mn_regularize_backward(mn_reg_kind kind, double *d_scores, double *d_limit, const double *d_lp_policy,
                                  const double *d_nats, const double *lp_policy, const double *lambda, const double *lp_base,
                                  const double *scores, const double *limit, size_t B, size_t V, mn_err *err)
@@ -98,8 +116,9 @@ mn_status mn_regularize_backward(mn_reg_kind kind, double *d_scores, double *d_l
         gradient_row r = {.kind = kind, .out = d_scores + b * V, .g = d_lp_policy + b * V, .lp_policy = lp_policy + b * V,
                           .lp = lp_base + b * V, .z = scores + b * V, .h = d_nats ? d_nats[b] : 0, .l = lambda[b], .V = V};
         if (!(r.l >= 0 && r.l <= 1)) return mn_fail(err, MN_ERR_NUM, "row %zu: lambda is %g, expected 0 to 1", b, r.l);
-        memset(r.out, 0, V * sizeof *r.out);
-        double by_limit = r.l > 0 ? row_backward(&r) : 0;
+        if (r.l == 0) memset(r.out, 0, V * sizeof *r.out);
+        double by_limit = 0;
+        if (r.l > 0 && (kind == MN_REG_TVD || kind == MN_REG_CHI2 || !row_backward_fast(&by_limit, &r))) by_limit = row_backward(&r);
         if (d_limit) d_limit[b] = by_limit;
     }
     return MN_OK;

@@ -8,12 +8,16 @@
 #include <math.h>
 
 static const double UNIT = 0x1p-53;
+/* Relative error of p in units, at the most (lp of -708). */
+static const double BASE_ERROR = 228;
 /* Of the limit: how far below it the solver aims, and how much error it then allows. KL error <= 1e-12 of the limit, never above. */
 static const double AIM = 5e-13, ALLOWED = 4e-13;
 /* x is at most 300: an entry of probability below e^-708, taken for that, then never counts for more than e^-408. */
 static const double X_MOST = 300, LIMIT_LEAST = 1e-100;
 /* A rough pass first, where a full one costs more than it. */
 enum { ROUGH_FROM = 1024 };
+/* Nats from which the direct formula is good enough. */
+static const double DIRECT_FROM = .1;
 
 /* The tilt at l; cumulants are those of x. */
 typedef struct point {
@@ -57,31 +61,41 @@ static double excess(double s)
     return s * s * (1 / 2. - s * (1 / 6. - s * (1 / 12. - s * (1 / 20. - s * (1 / 30. - s * (1 / 42. - s * (1 / 56. - s / 72)))))));
 }
 
+/* Second to fourth cumulant from the moments. */
+static void cumulants(point *at, double x3)
+{
+    double mean = at->mean;
+    at->var = at->x2 - mean * mean;
+    at->k3 = x3 - mean * (3 * at->x2 - 2 * mean * mean);
+    at->k4 = at->x4 - mean * (4 * x3 - mean * (6 * at->x2 - 3 * mean * mean)) - 3 * at->var * at->var;
+}
+
 static point evaluate(const mn_row *row, double l)
 {
     bool wide = !row->base.plain || l * (row->center - row->base.least) > 700;
     mn_tilt_sums sums = mn_tilt()->weigh(row->out, row->z, row->center, l, wide, row->V);
     double kept = row->base.kept, F = sums.phi / kept, s = sums.gain / kept, Z = 1 + s, over = excess(s), lnz = log1p(s), by = 1 / (kept * Z);
-    double mean = sums.x1 * by, x2 = sums.x2 * by, x3 = sums.x3 * by, x4 = sums.x4 * by;
-    point at = {.l = l, .kl = (F - over) / Z, .mean = mean, .x2 = x2, .x4 = x4, .var = x2 - mean * mean};
-    at.k3 = x3 - mean * (3 * x2 - 2 * mean * mean);
-    at.k4 = x4 - mean * (4 * x3 - mean * (6 * x2 - 3 * mean * mean)) - 3 * at.var * at.var;
+    double mean = sums.x1 * by;
+    point at = {.l = l, .kl = (F - over) / Z, .mean = mean, .x2 = sums.x2 * by, .x4 = sums.x4 * by};
+    cumulants(&at, sums.x3 * by);
     /* Sums by their terms' sizes, with sum p |e^x - 1| <= sqrt(2 F (1 + s/3)) by Bennett's bound on phi and Cauchy's; the terms of phi
      * where x is far from 0, at most 2 + |x| for each of phi; x by its two roundings, p by that of exp, and ln Z. */
     double sizes = (F + (fabs(lnz) + fabs(at.kl)) * sqrt(2 * F * (1 + fabs(s)))) / Z;
-    at.error = UNIT * (2 * mn_tilt_rounding(row->V) * sizes + 4 * (2 + fmin(l * (row->center - row->base.least), 708)) * F / Z + 3 * x2 + 12 * fabs(at.kl) + 4 * over / Z +
+    at.error = UNIT * (2 * mn_tilt_rounding(row->V) * sizes + 4 * (2 + fmin(l * (row->center - row->base.least), 708)) * F / Z + 3 * at.x2 + 2 * BASE_ERROR * fabs(at.kl) + 4 * over / Z +
                        (fabs(s) > .01 ? 4 * (fabs(lnz) + fabs(s) / Z) : 0));
     return at;
 }
 
-/* The same to about six digits, without a bound. */
-static point evaluate_roughly(const mn_row *row, double l)
+/* The same for a plain row, by KL = E x - ln Z: cheaper, and good where the KL is not small. rough: to about five digits, no bound. */
+static point evaluate_directly(const mn_row *row, double l, bool rough)
 {
-    double sums[4], kept = row->base.kept;
-    mn_tilt()->weigh_roughly(sums, row->out, row->z, row->center, l, row->V);
-    double mean = sums[1] / sums[0], x2 = sums[2] / sums[0], x3 = sums[3] / sums[0];
-    return (point){.l = l, .kl = mean - log(sums[0] / kept), .mean = mean, .var = x2 - mean * mean,
-                   .k3 = x3 - mean * (3 * x2 - 2 * mean * mean)};
+    double sums[5], kept = row->base.kept;
+    mn_tilt()->weigh_directly(sums, row->out, row->z, row->center, l, rough, row->V);
+    double mean = sums[1] / sums[0], x2 = sums[2] / sums[0], lnz = log(sums[0] / kept);
+    point at = {.l = l, .kl = mean - lnz, .mean = mean, .x2 = x2, .x4 = sums[4] / sums[0]};
+    cumulants(&at, sums[3] / sums[0]);
+    at.error = UNIT * (mn_tilt_rounding(row->V) * (sqrt(x2) + fabs(mean) + 2) + 3 * x2 + 2 * BASE_ERROR * fabs(at.kl) + 4 * (fabs(mean) + fabs(lnz) + 1));
+    return at;
 }
 
 /* The KL at l (1 + e), by the integral of (1 + s) (var + k3 s + k4 s^2/2); its derivative in *slope. */
@@ -133,9 +147,9 @@ static double guess(const mn_row *row, double target)
 static double start(const mn_row *row, double target, double cap)
 {
     double l = fmin(cap, guess(row, target)), e = 1;
-    bool rough = row->V >= ROUGH_FROM && row->base.plain && target > .01 && cap * (row->center - row->base.least) < 700;
-    for (int i = 0; i < 3 && rough && fabs(e) > .1; i++) {
-        point at = evaluate_roughly(row, l);
+    for (int i = 0; i < 3 && fabs(e) > .1; i++) {
+        point at = evaluate_directly(row, l, true);
+        at.k4 = 0;
         if (l == cap && at.kl < target) break;
         e = step(&at, target);
         if (!(fabs(e) < .9)) break;
@@ -144,20 +158,12 @@ static double start(const mn_row *row, double target, double cap)
     return l;
 }
 
-bool mn_row_budget(mn_row_answer *out, const mn_row *row, double limit)
+/* Newton from l, held within a bracket; false where the errors do not allow a proof. */
+static bool search(mn_row_answer *out, const mn_row *row, double l, double cap, double left, double slack, bool direct)
 {
-    double left = limit - row->cost, slack = fmin(AIM * limit, left / 2), allowed = slack * (ALLOWED / AIM) - row->cost_error;
-    if (limit < LIMIT_LEAST) return false;
-    if (left < -row->cost_error) return *out = (mn_row_answer){0}, true;
-    if (row->base.least == row->base.most) {
-        *out = (mn_row_answer){.l = 1, .nats = row->cost, .lnz = log(row->base.kept)};
-        return left > row->cost_error;
-    }
-    double cap = fmin(1, X_MOST / (row->base.most - row->center)), lo = 0, hi = cap, target = left - slack;
-    double l = start(row, target, cap);
-    if (!(allowed > 0 && l > 1e-280)) return false;
+    double lo = 0, hi = cap, target = left - slack, allowed = slack * (ALLOWED / AIM) - row->cost_error;
     for (int i = 0; i < 64; i++) {
-        point at = evaluate(row, l);
+        point at = direct ? evaluate_directly(row, l, false) : evaluate(row, l);
         if (l == 1 && at.kl + at.error + row->cost_error <= left) return answer(out, row, &at, 0), true;
         if (l == cap && at.kl < target) return false;
         double e = step(&at, target), next = l * (1 + e);
@@ -168,6 +174,22 @@ bool mn_row_budget(mn_row_answer *out, const mn_row *row, double limit)
         l = next > lo && next < hi ? next : next >= hi && hi == cap && l != cap ? cap : lo > 0 ? lo + (hi - lo) / 2 : hi / 4;
     }
     return false;
+}
+
+bool mn_row_budget(mn_row_answer *out, const mn_row *row, double limit)
+{
+    double left = limit - row->cost, slack = fmin(AIM * limit, left / 2);
+    if (limit < LIMIT_LEAST) return false;
+    if (left < -row->cost_error) return *out = (mn_row_answer){0}, true;
+    if (row->base.least == row->base.most) {
+        *out = (mn_row_answer){.l = 1, .nats = row->cost, .lnz = log(row->base.kept)};
+        return left > row->cost_error;
+    }
+    double cap = fmin(1, X_MOST / (row->base.most - row->center));
+    bool direct = row->base.plain && left > DIRECT_FROM && cap * (row->center - row->base.least) < 700;
+    double l = direct && row->V >= ROUGH_FROM ? start(row, left - slack, cap) : fmin(cap, guess(row, left - slack));
+    if (!(left > 0 && l > 1e-280)) return false;
+    return (direct && search(out, row, l, cap, left, slack, true)) || search(out, row, l, cap, left, slack, false);
 }
 
 bool mn_row_at(mn_row_answer *out, const mn_row *row, double l)

@@ -1,5 +1,5 @@
 /* Passes over one row, in the fastest instruction set here; the bits are the same in all of them. The base is p = exp(lp), the
- * tilt p e^x, x = l (z - center). Every sum is within mn_tilt_rounding(V) units of 2^-53 of its terms' sizes. */
+ * tilt p e^x, x = l z - l center, l center rounded. Every sum is within mn_tilt_rounding(V) units of 2^-53 of its terms' sizes. */
 #ifndef MN_TILT_H
 #define MN_TILT_H
 
@@ -7,10 +7,10 @@
 
 enum { MN_TILT_CHUNK = 256 };
 
-/* Additions in a chunk's lane, those of the lanes and of the tally, and eight for what a term itself gathers. */
+/* Additions in a chunk's lane, those of the lanes and of the tally, and sixteen for what a term itself gathers. */
 static inline double mn_tilt_rounding(size_t V)
 {
-    return (double)(V < MN_TILT_CHUNK ? (V + 7) / 8 : MN_TILT_CHUNK / 8) + 5 + 8;
+    return (double)(V < MN_TILT_CHUNK ? (V + 7) / 8 : MN_TILT_CHUNK / 8) + 5 + 16;
 }
 
 /* Symbols with lp below this count as if they had it; what they could change is bounded by the caller. */
@@ -39,14 +39,21 @@ typedef struct mn_tilt_passes {
     void (*moments)(double moments[3], const double *p, const double *z, double center, double scale, size_t V);
     /* x is held within [-708, 709]; wide: some x may need that. */
     mn_tilt_sums (*weigh)(const double *p, const double *z, double center, double l, bool wide, size_t V);
-    /* sums[k] = sum p e^x x^k, k = 0..3, to about six digits, of a plain row with -700 <= x <= 700. */
-    void (*weigh_roughly)(double sums[4], const double *p, const double *z, double center, double l, size_t V);
+    /* Cheaper where the KL is not small: sums[k] = sum p e^x x^k, k = 0..4, of a plain row with -700 <= x <= 700; rough: only to
+     * about five digits, and not the last. */
+    void (*weigh_directly)(double sums[5], const double *p, const double *z, double center, double l, bool rough, size_t V);
     /* Ids with lp >= from into ids [cap], rising; returns how many there are, at most cap + 8 counted. *nan: lp has one. */
     size_t (*gather)(int32_t *ids, size_t cap, const double *lp, size_t V, double from, bool *nan);
     /* sum exp(lp - offset) over entries from..to-1 that are not among ids [n], rising. */
     double (*rest)(const double *lp, size_t from, size_t to, const int32_t *ids, size_t n, double offset);
     /* out = lp + (l (z - center) - lnz). */
     void (*write)(double *out, const double *lp, const double *z, double center, double l, double lnz, size_t V);
+    /* Writes pi = exp(lp) [V]; returns the greatest lp. */
+    double (*policy)(double *pi, const double *lp, size_t V);
+    /* With t = z - center, over entries with pi > 0: sum pi t, sum pi t^2, sum g, sum g t. */
+    void (*slopes)(double sums[4], const double *pi, const double *z, const double *g, double center, size_t V);
+    /* Replaces pi by l (g + pi (a (z - center) + b)), 0 where pi is 0; returns the sum of what is written. */
+    double (*gradient)(double *pi, const double *z, const double *g, double center, double l, double a, double b, size_t V);
 } mn_tilt_passes;
 
 /* The passes for this processor. */

@@ -2,13 +2,7 @@
 #include "base/lanes.h"
 #include "regularize/tilt.h"
 
-enum { CHUNK = MN_TILT_CHUNK };
-
-LANE lanes exp_of(lanes x)
-{
-    exp_parts e = exp_split(x);
-    return fmadd(e.scale, e.r2p, fmadd(e.scale, e.r, e.scale));
-}
+enum { CHUNK = MN_TILT_CHUNK, AHEAD = 128 }; /* entries to ask the caches for in advance */
 
 /* Nearly every row is plain, and then needs no care at each entry. */
 LANES_TARGET static mn_tilt_base plain_base(double *p, const double *lp, const double *z, size_t V)
@@ -20,6 +14,7 @@ LANES_TARGET static mn_tilt_base plain_base(double *p, const double *lp, const d
         size_t end = V - chunk < CHUNK ? V : chunk + CHUNK;
         lanes here[4] = {zero, zero, zero, zero};
         for (size_t i = chunk; i < end; i += 8) {
+            __builtin_prefetch(lp + i + AHEAD), __builtin_prefetch(z + i + AHEAD), __builtin_prefetch(p + i + AHEAD, 1);
             lanes a = load_some(lp + i, end - i, -700), s = load_some(z + i, end - i, z[0]);
             lanes prob = exp_of(a), ps = mul(prob, s), ps2 = mul(ps, s);
             here[0] = add(here[0], prob);
@@ -96,13 +91,13 @@ LANES_TARGET static void moments(double out[3], const double *p, const double *z
 
 LANE mn_tilt_sums weigh_over(const double *p, const double *z, double center, double l, bool wide, size_t V)
 {
-    const lanes zero = all(0), one = all(1), c = all(center), by = all(l), low = all(-708), high = all(709);
+    const lanes zero = all(0), one = all(1), by = all(l), shift = all(-center * l), low = all(-708), high = all(709);
     tally sum[6] = {{zero, zero}, {zero, zero}, {zero, zero}, {zero, zero}, {zero, zero}, {zero, zero}};
     for (size_t chunk = 0; chunk < V; chunk += CHUNK) {
         size_t end = V - chunk < CHUNK ? V : chunk + CHUNK;
         lanes here[6] = {zero, zero, zero, zero, zero, zero};
         for (size_t i = chunk; i < end; i += 8) {
-            lanes prob = load_some(p + i, end - i, 0), x = mul(sub(load_some(z + i, end - i, center), c), by);
+            lanes prob = load_some(p + i, end - i, 0), x = fmadd(load_some(z + i, end - i, center), by, shift);
             if (wide) x = most(least(x, high), low);
             exp_parts e = exp_split(x);
             /* Without cancellation also where x is small: then scale is 1, r is x, and only r2p is left of e^x - 1 - x. */
@@ -127,21 +122,32 @@ LANES_TARGET static mn_tilt_sums weigh(const double *p, const double *z, double 
     return wide ? weigh_over(p, z, center, l, true, V) : weigh_over(p, z, center, l, false, V);
 }
 
-LANES_TARGET static void weigh_roughly(double out[4], const double *p, const double *z, double center, double l, size_t V)
+LANE void weigh_directly_over(double out[5], const double *p, const double *z, double center, double l, bool rough, size_t V)
 {
-    const double log2e = 0x1.71547652b82fep0;
-    const lanes by = all(l * log2e), shift = all(-center * l * log2e);
-    lanes sum[4] = {all(0), all(0), all(0), all(0)};
-    for (size_t i = 0; i < V; i += 8) {
-        lanes t = fmadd(load_some(z + i, V - i, center), by, shift), w = times_rough_exp2(load_some(p + i, V - i, 0), t);
-        lanes wt = mul(w, t), wt2 = mul(wt, t);
-        sum[0] = add(sum[0], w);
-        sum[1] = add(sum[1], wt);
-        sum[2] = add(sum[2], wt2);
-        sum[3] = fmadd(wt2, t, sum[3]);
+    const lanes zero = all(0), by = all(l), shift = all(-center * l);
+    tally sum[5] = {{zero, zero}, {zero, zero}, {zero, zero}, {zero, zero}, {zero, zero}};
+    for (size_t chunk = 0; chunk < V; chunk += CHUNK) {
+        size_t end = V - chunk < CHUNK ? V : chunk + CHUNK;
+        lanes here[5] = {zero, zero, zero, zero, zero};
+        for (size_t i = chunk; i < end; i += 8) {
+            __builtin_prefetch(p + i + AHEAD), __builtin_prefetch(z + i + AHEAD);
+            lanes prob = load_some(p + i, end - i, 0), x = fmadd(load_some(z + i, end - i, center), by, shift);
+            lanes w = rough ? times_rough_exp(prob, x) : mul(prob, exp_of(x)), wx = mul(w, x), wx2 = mul(wx, x);
+            here[0] = add(here[0], w);
+            here[1] = add(here[1], wx);
+            here[2] = add(here[2], wx2);
+            here[3] = fmadd(wx2, x, here[3]);
+            if (!rough) here[4] = fmadd(wx2, mul(x, x), here[4]);
+        }
+        for (int k = 0; k < 5; k++) tally_add(&sum[k], here[k]);
     }
-    double unit = 1;
-    for (int k = 0; k < 4; k++, unit /= log2e) out[k] = unit * lanes_total(sum[k]);
+    for (int k = 0; k < 5; k++) out[k] = tally_total(&sum[k]);
+}
+
+LANES_TARGET static void weigh_directly(double out[5], const double *p, const double *z, double center, double l, bool rough, size_t V)
+{
+    if (rough) weigh_directly_over(out, p, z, center, l, true, V);
+    else weigh_directly_over(out, p, z, center, l, false, V);
 }
 
 LANES_TARGET static size_t gather(int32_t *ids, size_t cap, const double *lp, size_t V, double from, bool *nan)
@@ -194,4 +200,55 @@ LANES_TARGET static void write_row(double *out, const double *lp, const double *
     }
 }
 
-const mn_tilt_passes TILT_PASSES = {base, moments, weigh, weigh_roughly, gather, rest, write_row};
+LANES_TARGET static double policy(double *pi, const double *lp, size_t V)
+{
+    const lanes lowest = all(-708), zero = all(0);
+    lanes minus_top = all(INFINITY);
+    for (size_t i = 0; i < V; i += 8) {
+        lanes a = load_some(lp + i, V - i, -INFINITY);
+        minus_top = least(minus_top, sub(zero, a));
+        store_some(pi + i, if_less(a, lowest, zero, exp_of(most(a, lowest))), V - i);
+    }
+    return -lanes_least(minus_top);
+}
+
+LANES_TARGET static void slopes(double out[4], const double *pi, const double *z, const double *g, double center, size_t V)
+{
+    const lanes zero = all(0), c = all(center);
+    tally sum[4] = {{zero, zero}, {zero, zero}, {zero, zero}, {zero, zero}};
+    for (size_t chunk = 0; chunk < V; chunk += CHUNK) {
+        size_t end = V - chunk < CHUNK ? V : chunk + CHUNK;
+        lanes here[4] = {zero, zero, zero, zero};
+        for (size_t i = chunk; i < end; i += 8) {
+            lanes p = load_some(pi + i, end - i, 0), t = if_less(zero, p, sub(load_some(z + i, end - i, 0), c), zero);
+            lanes by = if_less(zero, p, load_some(g + i, end - i, 0), zero), pt = mul(p, t);
+            here[0] = add(here[0], pt);
+            here[1] = fmadd(pt, t, here[1]);
+            here[2] = add(here[2], by);
+            here[3] = fmadd(by, t, here[3]);
+        }
+        for (int k = 0; k < 4; k++) tally_add(&sum[k], here[k]);
+    }
+    for (int k = 0; k < 4; k++) out[k] = tally_total(&sum[k]);
+}
+
+LANES_TARGET static double gradient(double *pi, const double *z, const double *g, double center, double l, double a, double b, size_t V)
+{
+    const lanes zero = all(0), c = all(center), by_t = all(a), by_1 = all(b), by = all(l);
+    tally sum = {zero, zero};
+    for (size_t chunk = 0; chunk < V; chunk += CHUNK) {
+        size_t end = V - chunk < CHUNK ? V : chunk + CHUNK;
+        lanes here = zero;
+        for (size_t i = chunk; i < end; i += 8) {
+            lanes p = load_some(pi + i, end - i, 0), t = sub(load_some(z + i, end - i, 0), c);
+            lanes d = mul(by, fmadd(p, fmadd(by_t, t, by_1), load_some(g + i, end - i, 0)));
+            d = if_less(zero, p, d, zero);
+            here = add(here, d);
+            store_some(pi + i, d, end - i);
+        }
+        tally_add(&sum, here);
+    }
+    return tally_total(&sum);
+}
+
+const mn_tilt_passes TILT_PASSES = {base, moments, weigh, weigh_directly, gather, rest, write_row, policy, slopes, gradient};
