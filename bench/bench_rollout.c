@@ -1,6 +1,6 @@
-/* Times what a rollout asks of a language model: sessions forked from a prefilled prompt, one symbol each a decode, features, the whole
- * vocabulary's probabilities, a draw over 512 cells. One worker, then as many as there are threads, each with its own sessions.
- * Beside it: bench/peers/batched_bench.sh.
+/* Times what a rollout asks of a language model: sessions forked from a prefilled prompt, one symbol each a decode, features,
+ * the whole vocabulary's probabilities, a draw over 512 cells. One worker, then as many as there are threads, each with its own
+ * sessions. Beside it: bench/peers/batched_bench.sh.
  * usage: bench_rollout MODEL.gguf [sessions] [symbols] [threads] [weights] */
 #include <stdio.h>
 #include <string.h>
@@ -89,7 +89,8 @@ static mn_status report(rollout *r, size_t threads, mn_err *err)
     MN_TRY(mn_parallel(threads, threads, play, r, err));
     double wall = now(CLOCK_MONOTONIC) - from;
     for (size_t i = 0; i < threads; i++) cpu += r->cpu_s[i];
-    printf("%zu worker%s of %zu sessions: %.0f symbols a second (prefill included), %.0f for each second of a worker's processor time\n",
+    printf("%zu worker%s of %zu sessions: %.0f symbols a second (prefill included), %.0f for each second of a worker's "
+           "processor time\n",
            threads, threads == 1 ? "" : "s", r->sessions, decoded / wall, decoded / cpu);
     return MN_OK;
 }

@@ -108,8 +108,10 @@ MN_CHECKED mn_status mn_table_open(mn_model **out, const char *path, mn_err *err
 
 typedef struct mn_lm_opts {
     const char *path;      /* a GGUF file */
-    const char *weights;   /* "file" as it is, or converted once into cache: "bf16", "f16", "f32", "q8_0". NULL: what is fastest here */
-    const char *cache;     /* folder for converted weights; NULL: $MIGHTNT_CACHE, else $XDG_CACHE_HOME/mightnt, else ~/.cache/mightnt */
+    /* "bf16", "f16", "f32", "q8_0": converted once into cache; NULL: the fastest of them here. "file": as it is; in a quantisation
+     * other than Q8_0 its predictions may then differ by rounding with what is computed together. */
+    const char *weights;
+    const char *cache;     /* folder for converted weights; NULL: $MIGHTNT_CACHE, $XDG_CACHE_HOME/mightnt or ~/.cache/mightnt */
     double temperature;    /* of the base itself: lp = log softmax(logits / temperature); 0 means 1 */
 } mn_lm_opts;
 MN_CHECKED mn_status mn_lm_open(mn_model **out, const mn_lm_opts *opts, mn_err *err);

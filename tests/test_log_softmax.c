@@ -25,8 +25,7 @@ static void softmax_is_the_definition(void **state)
         assert_int_equal(mn_log_softmax(lp, x, sizes[s], sharpness), MN_OK);
         long double sum = 0;
         for (size_t i = 0; i < sizes[s]; i++) sum += expl((long double)x[i] * sharpness);
-        for (size_t i = 0; i < sizes[s]; i++)
-            assert_true(fabsl(lp[i] - ((long double)x[i] * sharpness - logl(sum))) < 1e-13);
+        for (size_t i = 0; i < sizes[s]; i++) assert_true(fabsl(lp[i] - ((long double)x[i] * sharpness - logl(sum))) < 1e-13);
     }
 }
 
@@ -142,7 +141,8 @@ static void check_q8(size_t m, size_t n, size_t k)
     free(c);
 }
 
-static const size_t sizes[][3] = {{1, 1, 1}, {16, 14, 32}, {17, 15, 33}, {32, 70, 575}, {33, 71, 577}, {64, 141, 16}, {5, 3, 1800}};
+static const size_t sizes[][3] = {{1, 1, 1},     {16, 14, 32},  {17, 15, 33}, {32, 70, 575},
+                                  {33, 71, 577}, {64, 141, 16}, {5, 3, 1800}};
 
 static void products_of_bf16_are_the_chain(void **state)
 {

@@ -152,7 +152,8 @@ static void rows_must_be_probabilities(void **state)
     const struct {
         double p[2];
         mn_status status;
-    } rows[] = {{{.5, .5}, MN_OK}, {{.1, .2}, MN_OK}, {{0, 0}, MN_OK}, {{.5, .5 + 1e-10}, MN_OK}, {{.5, .6}, MN_ERR_NUM}, {{NAN, .5}, MN_ERR_NUM},
+    } rows[] = {{{.5, .5}, MN_OK},          {{.1, .2}, MN_OK},      {{0, 0}, MN_OK},
+                {{.5, .5 + 1e-10}, MN_OK},  {{.5, .6}, MN_ERR_NUM}, {{NAN, .5}, MN_ERR_NUM},
                 {{INFINITY, 0}, MN_ERR_NUM}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         double lp[6] = {0, -INFINITY, log(rows[i].p[0]), log(rows[i].p[1]), log(.5), log(.5)};
@@ -219,8 +220,8 @@ static void files(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(contexts_choose_the_row), cmocka_unit_test(limits_and_wrong_ids_are_refused),
-        cmocka_unit_test(model_says_what_it_is),   cmocka_unit_test(texts_match_the_longest),
+        cmocka_unit_test(contexts_choose_the_row),    cmocka_unit_test(limits_and_wrong_ids_are_refused),
+        cmocka_unit_test(model_says_what_it_is),      cmocka_unit_test(texts_match_the_longest),
         cmocka_unit_test(rows_must_be_probabilities), cmocka_unit_test(files),
     };
     return cmocka_run_group_tests(tests, make_table, free_table);

@@ -1,10 +1,12 @@
-/* A language model's workers and sessions over llama.cpp. One context a worker, one compute thread, one key-value stream a session.
+/* A language model's workers and sessions over llama.cpp. One context a worker, one compute thread, one key-value stream a
+ * session.
  *
  * The same bits whatever is computed together. llama.cpp's kernels give a row the same bits in any company as long as
  *   - the cache is not unified and flash attention is on;
  *   - a sequence is given fewer than 64 symbols a decode (beyond, attention takes another kernel);
  *   - every decode has at least two rows and two outputs (a single row takes a matrix-vector kernel);
  *   - no sequence is alone in a decode once its cache is past 256 positions.
+ * (Beyond that, files in K-quants, taken as they are, have another kernel from 8 rows on: their bits do depend on the company.)
  * So a decode here is a run of neighbouring sequences with one symbol each; where sequences between them (or beside a single
  * one) have nothing to compute, they are given a row that is taken back afterwards. */
 #include <math.h>
@@ -23,25 +25,25 @@ enum {
 typedef struct lm_session {
     mn_session session;
     llama_seq_id seq;
-    size_t computed;   /* symbols in the cache */
-    size_t row;        /* of the worker's results, where stamp is the worker's */
+    size_t computed; /* symbols in the cache */
+    size_t row;      /* of the worker's results, where stamp is the worker's */
     uint64_t stamp;
 } lm_session;
 
 typedef struct lm_worker {
     mn_worker worker;
     struct llama_context *context;
-    struct llama_batch batch;  /* room for `rows` */
+    struct llama_batch batch; /* room for `rows` */
     size_t rows, sequences;
-    size_t padded;             /* positions of a sequence, more than a session holds */
-    lm_session **by_seq;       /* [sequences] NULL: free */
-    lm_session **order;        /* [sequences] sessions of one advance, by sequence */
-    const float *logits;       /* [.,A] of the last decode, in llama.cpp's memory */
-    float *kept;               /* [sequences,A] where one advance took several decodes; NULL until then */
-    float *features;           /* [sequences,F] */
-    size_t first_row;          /* where in features the decode at hand begins */
-    bool capturing, broken;    /* features wanted; they came in another shape than expected */
-    uint64_t stamp;            /* of the last advance */
+    size_t padded;          /* positions of a sequence, more than a session holds */
+    lm_session **by_seq;    /* [sequences] NULL: free */
+    lm_session **order;     /* [sequences] sessions of one advance, by sequence */
+    const float *logits;    /* [.,A] of the last decode, in llama.cpp's memory */
+    float *kept;            /* [sequences,A] where one advance took several decodes; NULL until then */
+    float *features;        /* [sequences,F] */
+    size_t first_row;       /* where in features the decode at hand begins */
+    bool capturing, broken; /* features wanted; they came in another shape than expected */
+    uint64_t stamp;         /* of the last advance */
 } lm_worker;
 
 static lm_worker *worker_of(const mn_session *session)
@@ -74,7 +76,8 @@ static bool on_node(struct ggml_tensor *node, bool ask, void *arg)
         return true;
     }
     for (size_t r = 0; r < rows; r++)
-        ggml_backend_tensor_get(node, w->features + (w->first_row + r) * lm->model.F + (size_t)block * width, r * node->nb[1], width * sizeof(float));
+        ggml_backend_tensor_get(node, w->features + (w->first_row + r) * lm->model.F + (size_t)block * width, r * node->nb[1],
+                                width * sizeof(float));
     return true;
 }
 
@@ -196,7 +199,8 @@ static mn_status decode(lm_worker *w, mn_err *err)
     int result = llama_decode(w->context, w->batch);
     if (result == 0 && !w->broken) return MN_OK;
     if (w->broken) return mn_fail(err, MN_ERR_INPUT, "this model's layers do not give the features expected of them");
-    return mn_fail(err, result == 1 ? MN_ERR_LIMIT : MN_ERR_MEMORY, "llama.cpp could not compute a batch of %d symbols (status %d)", w->batch.n_tokens, result);
+    return mn_fail(err, result == 1 ? MN_ERR_LIMIT : MN_ERR_MEMORY,
+                   "llama.cpp could not compute a batch of %d symbols (status %d)", w->batch.n_tokens, result);
 }
 
 static size_t computed_of(const lm_worker *w, llama_seq_id seq)
@@ -243,7 +247,8 @@ static mn_status prefill(lm_worker *w, lm_session *s, mn_err *err)
 }
 
 /* One decode of sequences from..to, each with one symbol: those in sessions[0..n) their next one, the others company. */
-static mn_status decode_run(lm_worker *w, lm_session *const *sessions, size_t n, llama_seq_id from, llama_seq_id to, mn_err *err)
+static mn_status decode_run(lm_worker *w, lm_session *const *sessions, size_t n, llama_seq_id from, llama_seq_id to,
+                            mn_err *err)
 {
     size_t next = 0;
     w->batch.n_tokens = 0;
@@ -287,7 +292,7 @@ static mn_status keep_logits(lm_worker *w, bool only, mn_err *err)
     return MN_OK;
 }
 
-/* How many of sessions[0..n), in rising sequences, are decoded together; *from..*to with the gaps between them, two at least. */
+/* How many of sessions[0..n), by rising sequences, are decoded together: *from..*to with the gaps between, at least two. */
 static size_t next_run(const lm_worker *w, lm_session *const *sessions, size_t n, llama_seq_id *from, llama_seq_id *to)
 {
     size_t k = 1;

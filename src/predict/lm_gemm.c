@@ -32,7 +32,8 @@ bool __wrap_llamafile_sgemm(const struct ggml_compute_params *params, int64_t m,
     size_t from = all * part / parts, rows = all * (part + 1) / parts - from;
     float *out = (float *)c + from;
     if (c_type == GGML_TYPE_F32 && a_type == GGML_TYPE_BF16 && b_type == GGML_TYPE_F32 && mn_lm_gemm_bf16_fits()) {
-        mn_lm_gemm_bf16(out, (const uint16_t *)a + from * stride, b, rows, (size_t)n, (size_t)k, (size_t)ldc, stride, (size_t)ldb);
+        mn_lm_gemm_bf16(out, (const uint16_t *)a + from * stride, b, rows, (size_t)n, (size_t)k, (size_t)ldc, stride,
+                        (size_t)ldb);
         return true;
     }
     if (c_type == GGML_TYPE_F32 && a_type == GGML_TYPE_Q8_0 && b_type == GGML_TYPE_Q8_0 && mn_lm_gemm_q8_fits()) {

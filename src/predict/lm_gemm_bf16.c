@@ -3,10 +3,10 @@
 #include "predict/lm_gemm_tile.h"
 
 enum {
-    MR = 32,  /* weight rows of a tile: two registers */
-    NR = 14,  /* activation rows of a tile, at most: with the above 28 sums, and 4 registers to feed them */
-    TILES = 5,/* tiles of activations prepared together */
-    KB = 576  /* of the sum at a time: a tile's activations in the first-level cache, all else in the second */
+    MR = 32,   /* weight rows of a tile: two registers */
+    NR = 14,   /* activation rows of a tile, at most: with the above 28 sums, and 4 registers to feed them */
+    TILES = 5, /* tiles of activations prepared together */
+    KB = 576   /* of the sum at a time: a tile's activations in the first-level cache, all else in the second */
 };
 
 /* panel[l,0..16) of [l,MR] = rows 0..16 of a at l < k; rows past `rows` are zero. Two BF16 neighbours travel as one word. */
@@ -18,7 +18,8 @@ AVX512 static void pack_weights(float *panel, const uint16_t *a, size_t lda, siz
         size_t left = k - l < 32 ? k - l : 32;
         __mmask32 mask = (__mmask32)(((uint64_t)1 << left) - 1);
         UNROLL
-        for (size_t i = 0; i < 16; i++) r[i] = i < rows ? _mm512_maskz_loadu_epi16(mask, a + i * lda + l) : _mm512_setzero_si512();
+        for (size_t i = 0; i < 16; i++)
+            r[i] = i < rows ? _mm512_maskz_loadu_epi16(mask, a + i * lda + l) : _mm512_setzero_si512();
         transpose(r);
         UNROLL
         for (size_t i = 0; i < 16; i++) {
@@ -36,7 +37,8 @@ AVX512 static void pack_activations(float *panel, const float *b, size_t ldb, si
         size_t left = k - l < 16 ? k - l : 16;
         __mmask16 mask = (__mmask16)((1u << left) - 1);
         UNROLL
-        for (size_t j = 0; j < 16; j++) r[j] = j < rows ? _mm512_maskz_loadu_epi32(mask, b + j * ldb + l) : _mm512_setzero_si512();
+        for (size_t j = 0; j < 16; j++)
+            r[j] = j < rows ? _mm512_maskz_loadu_epi32(mask, b + j * ldb + l) : _mm512_setzero_si512();
         transpose(r);
         UNROLL
         for (size_t j = 0; j < 16; j++) _mm512_store_si512((void *)(panel + (l + j) * 16), r[j]);
@@ -44,7 +46,8 @@ AVX512 static void pack_activations(float *panel, const float *b, size_t ldb, si
 }
 
 /* One tile: nr rows of c, columns of the two masks; `more` adds to what c has. */
-INLINE void tile(float *c, size_t ldc, const float *a, const float *b, size_t k, int nr, bool more, __mmask16 low, __mmask16 high)
+INLINE void tile(float *c, size_t ldc, const float *a, const float *b, size_t k, int nr, bool more, __mmask16 low,
+                 __mmask16 high)
 {
     __m512 s[NR][2];
     UNROLL
@@ -69,10 +72,9 @@ INLINE void tile(float *c, size_t ldc, const float *a, const float *b, size_t k,
 }
 
 #define TILE(nr) \
-    case nr: \
-        tile(c, ldc, a, b, k, nr, more, low, high); \
-        break
-AVX512 static void any_tile(float *c, size_t ldc, const float *a, const float *b, size_t k, size_t nr, bool more, __mmask16 low, __mmask16 high)
+    case nr: tile(c, ldc, a, b, k, nr, more, low, high); break
+AVX512 static void any_tile(float *c, size_t ldc, const float *a, const float *b, size_t k, size_t nr, bool more, __mmask16 low,
+                            __mmask16 high)
 {
     switch (nr) {
         TILE(1);
@@ -97,14 +99,16 @@ typedef struct scratch {
 } scratch;
 
 /* A stretch of the sum for n <= TILES * NR rows. */
-AVX512 static void stretch(scratch *s, float *c, const uint16_t *a, const float *b, size_t m, size_t n, size_t k, size_t ldc, size_t lda, size_t ldb, bool more)
+AVX512 static void stretch(scratch *s, float *c, const uint16_t *a, const float *b, size_t m, size_t n, size_t k, size_t ldc,
+                           size_t lda, size_t ldb, bool more)
 {
     size_t tiles = (n + NR - 1) / NR;
     for (size_t t = 0; t < tiles; t++)
         pack_activations(s->b[t], b + share(n, tiles, t) * ldb, ldb, share(n, tiles, t + 1) - share(n, tiles, t), k);
     for (size_t i = 0; i < m; i += MR) {
         size_t rows = m - i < MR ? m - i : MR;
-        __mmask16 low = (__mmask16)(rows < 16 ? (1u << rows) - 1 : 0xffff), high = (__mmask16)(rows > 16 ? (1u << (rows - 16)) - 1 : 0);
+        __mmask16 low = (__mmask16)(rows < 16 ? (1u << rows) - 1 : 0xffff),
+                  high = (__mmask16)(rows > 16 ? (1u << (rows - 16)) - 1 : 0);
         pack_weights(s->a, a + i * lda, lda, rows, k);
         pack_weights(s->a + 16, a + (i + 16) * lda, lda, rows > 16 ? rows - 16 : 0, k);
         for (size_t t = 0; t < tiles; t++) {
@@ -114,7 +118,8 @@ AVX512 static void stretch(scratch *s, float *c, const uint16_t *a, const float 
     }
 }
 
-AVX512 void mn_lm_gemm_bf16(float *c, const uint16_t *a, const float *b, size_t m, size_t n, size_t k, size_t ldc, size_t lda, size_t ldb)
+AVX512 void mn_lm_gemm_bf16(float *c, const uint16_t *a, const float *b, size_t m, size_t n, size_t k, size_t ldc, size_t lda,
+                            size_t ldb)
 {
     scratch s;
     size_t blocks = (n + TILES * NR - 1) / (TILES * NR), stretches = (k + KB - 1) / KB;

@@ -103,10 +103,9 @@ INLINE void tile(float *c, size_t ldc, const weights *a, const inputs *b, size_t
 }
 
 #define TILE(nr) \
-    case nr: \
-        tile(c, ldc, a, b, k, nr, more, mask); \
-        break
-AVX512 static void any_tile(float *c, size_t ldc, const weights *a, const inputs *b, size_t k, size_t nr, bool more, __mmask16 mask)
+    case nr: tile(c, ldc, a, b, k, nr, more, mask); break
+AVX512 static void any_tile(float *c, size_t ldc, const weights *a, const inputs *b, size_t k, size_t nr, bool more,
+                            __mmask16 mask)
 {
     switch (nr) {
         TILE(1);
@@ -129,7 +128,8 @@ AVX512 static void any_tile(float *c, size_t ldc, const weights *a, const inputs
 }
 
 /* A stretch of the sum for n <= TILES * NR rows. */
-AVX512 static void stretch(scratch *s, float *c, const mn_q8 *a, const mn_q8 *b, size_t m, size_t n, size_t k, size_t ldc, size_t lda, size_t ldb, bool more)
+AVX512 static void stretch(scratch *s, float *c, const mn_q8 *a, const mn_q8 *b, size_t m, size_t n, size_t k, size_t ldc,
+                           size_t lda, size_t ldb, bool more)
 {
     size_t tiles = (n + NR - 1) / NR;
     for (size_t t = 0; t < tiles; t++)
@@ -145,7 +145,8 @@ AVX512 static void stretch(scratch *s, float *c, const mn_q8 *a, const mn_q8 *b,
     }
 }
 
-AVX512 void mn_lm_gemm_q8(float *c, const mn_q8 *a, const mn_q8 *b, size_t m, size_t n, size_t k, size_t ldc, size_t lda, size_t ldb)
+AVX512 void mn_lm_gemm_q8(float *c, const mn_q8 *a, const mn_q8 *b, size_t m, size_t n, size_t k, size_t ldc, size_t lda,
+                          size_t ldb)
 {
     scratch s;
     size_t blocks = (n + TILES * NR - 1) / (TILES * NR);

@@ -32,7 +32,10 @@ static void start_llama(void)
 static const struct {
     const char *name;
     enum llama_ftype type;
-} conversions[] = {{"f32", LLAMA_FTYPE_ALL_F32}, {"f16", LLAMA_FTYPE_MOSTLY_F16}, {"bf16", LLAMA_FTYPE_MOSTLY_BF16}, {"q8_0", LLAMA_FTYPE_MOSTLY_Q8_0}};
+} conversions[] = {{"f32", LLAMA_FTYPE_ALL_F32},
+                   {"f16", LLAMA_FTYPE_MOSTLY_F16},
+                   {"bf16", LLAMA_FTYPE_MOSTLY_BF16},
+                   {"q8_0", LLAMA_FTYPE_MOSTLY_Q8_0}};
 
 /* What is fastest among those that are as good as the same model (nats a token from F32: BF16 .0002, Q8_0 .005; a Q4_1 file
  * computed as it is: .003). */
@@ -64,7 +67,8 @@ static mn_status make_folders(const char *path, mn_err *err)
     for (char *c = folder + 1; *c; c++) {
         if (*c != '/') continue;
         *c = '\0';
-        if (mkdir(folder, 0777) != 0 && errno != EEXIST) return mn_fail_at(err, MN_ERR_IO, folder, 0, 0, "cannot be made: %s", strerror(errno));
+        if (mkdir(folder, 0777) != 0 && errno != EEXIST)
+            return mn_fail_at(err, MN_ERR_IO, folder, 0, 0, "cannot be made: %s", strerror(errno));
         *c = '/';
     }
     return MN_OK;
@@ -82,7 +86,8 @@ static mn_status convert(const char *from, const char *to, enum llama_ftype type
         return mn_fail_at(err, MN_ERR_IO, to, 0, 0, "the path is too long");
     if (llama_model_quantize(from, temporary, &p) != 0) {
         unlink(temporary);
-        return mn_fail_at(err, MN_ERR_INPUT, from, 0, 0, "cannot be converted for computing: truncated, damaged, or no room in %s", to);
+        return mn_fail_at(err, MN_ERR_INPUT, from, 0, 0,
+                          "cannot be converted for computing: truncated, damaged, or no room in %s", to);
     }
     if (rename(temporary, to) == 0) return MN_OK;
     int kept = errno;
@@ -104,7 +109,8 @@ static mn_status converted_sum(char hex[65], const char *path, mn_err *err)
 {
     char beside[PATH_MAX];
     mn_buf buf = {0};
-    if (snprintf(beside, sizeof beside, "%s.sha256", path) >= (int)sizeof beside) return mn_fail_at(err, MN_ERR_IO, path, 0, 0, "the path is too long");
+    if (snprintf(beside, sizeof beside, "%s.sha256", path) >= (int)sizeof beside)
+        return mn_fail_at(err, MN_ERR_IO, path, 0, 0, "the path is too long");
     bool kept = mn_file_exists(beside) && mn_file_read(&buf, beside, NULL) == MN_OK && buf.len == 64;
     if (kept) memcpy(hex, buf.data, 65);
     mn_buf_free(&buf);
@@ -123,7 +129,8 @@ static mn_status find_weights(mn_lm *lm, const mn_lm_opts *opts, mn_err *err)
     MN_TRY(mn_file_sha256(lm->model.sha256, opts->path, err));
     MN_TRY(file_type(&own, opts->path, err));
     while (c < n && strcmp(name, conversions[c].name) != 0) c++;
-    if (c == n && strcmp(name, "file") != 0) return mn_fail(err, MN_ERR_INPUT, "weights \"%s\": expected file, f32, f16, bf16 or q8_0", name);
+    if (c == n && strcmp(name, "file") != 0)
+        return mn_fail(err, MN_ERR_INPUT, "weights \"%s\": expected file, f32, f16, bf16 or q8_0", name);
     snprintf(path, sizeof path, "%s", opts->path);
     if (c < n && own != (int)conversions[c].type) {
         MN_TRY(converted_path(path, sizeof path, opts->cache, lm->model.sha256, name, err));
@@ -190,9 +197,10 @@ static mn_status symbols_of(const mn_lm *lm, llama_token **ids, size_t *n, const
     return mn_fail(err, MN_ERR_INPUT, "the text cannot be written in this model's symbols");
 }
 
-/* Vocabularies of the SentencePiece family put a space before a text. Behind a character that they spell in bytes, and so never join
- * to another, they do not: a text that continues is tokenised behind one, which is then taken off again. */
-static mn_status continued(const mn_lm *lm, llama_token **ids, size_t *n, size_t *from, const char *text, size_t len, mn_err *err)
+/* Vocabularies of the SentencePiece family put a space before a text. Behind a character that they spell in bytes, and so never
+ * join to another, they do not: a text that continues is tokenised behind one, which is then taken off again. */
+static mn_status continued(const mn_lm *lm, llama_token **ids, size_t *n, size_t *from, const char *text, size_t len,
+                           mn_err *err)
 {
     enum llama_vocab_type type = llama_vocab_type(lm->vocab);
     llama_token *guard;
@@ -217,7 +225,8 @@ static mn_status continued(const mn_lm *lm, llama_token **ids, size_t *n, size_t
     return status;
 }
 
-static mn_status tokenize(const mn_model *model, int32_t *ids, size_t cap, size_t *n, const char *text, size_t len, bool opening, mn_err *err)
+static mn_status tokenize(const mn_model *model, int32_t *ids, size_t cap, size_t *n, const char *text, size_t len,
+                          bool opening, mn_err *err)
 {
     const mn_lm *lm = (const mn_lm *)model;
     llama_token *all = NULL, bos = llama_vocab_bos(lm->vocab);
@@ -234,10 +243,11 @@ static mn_status tokenize(const mn_model *model, int32_t *ids, size_t cap, size_
     return MN_OK;
 }
 
-/* ---- embeddings --------------------------------------------------------------------------------------------------------------- */
+/* ---- embeddings ---------------------------------------------------------------------------------------------------- */
 
 /* Rows of a tensor in the file, as floats. */
-static mn_status read_rows(FILE *file, float *out, size_t rows, size_t width, enum ggml_type type, const char *path, mn_err *err)
+static mn_status read_rows(FILE *file, float *out, size_t rows, size_t width, enum ggml_type type, const char *path,
+                           mn_err *err)
 {
     size_t size = ggml_row_size(type, (int64_t)width);
     const struct ggml_type_traits *traits = ggml_get_type_traits(type);
@@ -255,17 +265,20 @@ static mn_status read_rows(FILE *file, float *out, size_t rows, size_t width, en
     return ok ? MN_OK : mn_fail_at(err, MN_ERR_IO, path, 0, 0, "its token embeddings cannot be read");
 }
 
-static mn_status read_embeddings(const mn_lm *lm, float *out, const struct gguf_context *gguf, struct ggml_context *tensors, mn_err *err)
+static mn_status read_embeddings(const mn_lm *lm, float *out, const struct gguf_context *gguf, struct ggml_context *tensors,
+                                 mn_err *err)
 {
     const char *path = lm->model.weights;
     int64_t id = gguf_find_tensor(gguf, "token_embd.weight");
     struct ggml_tensor *t = id >= 0 ? ggml_get_tensor(tensors, "token_embd.weight") : NULL;
-    if (!t || (size_t)t->ne[0] != lm->model.E || (size_t)t->ne[1] < lm->model.A || (t->type != GGML_TYPE_F32 && !ggml_get_type_traits(t->type)->to_float))
+    if (!t || (size_t)t->ne[0] != lm->model.E || (size_t)t->ne[1] < lm->model.A ||
+        (t->type != GGML_TYPE_F32 && !ggml_get_type_traits(t->type)->to_float))
         return mn_fail_at(err, MN_ERR_INPUT, path, 0, 0, "has no token embeddings that can be read");
     FILE *file = fopen(path, "rb");
     off_t at = (off_t)(gguf_get_data_offset(gguf) + gguf_get_tensor_offset(gguf, id));
-    mn_status status = file && fseeko(file, at, SEEK_SET) == 0 ? read_rows(file, out, lm->model.A, lm->model.E, t->type, path, err)
-                                                               : mn_fail_at(err, MN_ERR_IO, path, 0, 0, "cannot be opened");
+    mn_status status = file && fseeko(file, at, SEEK_SET) == 0
+                           ? read_rows(file, out, lm->model.A, lm->model.E, t->type, path, err)
+                           : mn_fail_at(err, MN_ERR_IO, path, 0, 0, "cannot be opened");
     if (file) fclose(file);
     return status;
 }
@@ -273,7 +286,8 @@ static mn_status read_embeddings(const mn_lm *lm, float *out, const struct gguf_
 static mn_status embeddings(const mn_model *model, float *out, mn_err *err)
 {
     struct ggml_context *tensors = NULL;
-    struct gguf_context *gguf = gguf_init_from_file(model->weights, (struct gguf_init_params){.no_alloc = true, .ctx = &tensors});
+    struct gguf_context *gguf = gguf_init_from_file(model->weights,
+                                                    (struct gguf_init_params){.no_alloc = true, .ctx = &tensors});
     if (!gguf) return mn_fail_at(err, MN_ERR_IO, model->weights, 0, 0, "cannot be read again");
     mn_status status = read_embeddings((const mn_lm *)model, out, gguf, tensors, err);
     ggml_free(tensors);
@@ -281,7 +295,7 @@ static mn_status embeddings(const mn_model *model, float *out, mn_err *err)
     return status;
 }
 
-/* ---- opening ------------------------------------------------------------------------------------------------------------------- */
+/* ---- opening ------------------------------------------------------------------------------------------------------- */
 
 static void lm_free(mn_model *model)
 {
@@ -293,17 +307,29 @@ static void lm_free(mn_model *model)
     free(lm);
 }
 
-const mn_kind mn_lm_kind = {.name = "lm", .free = lm_free, .piece = piece, .ends_generation = ends_generation, .tokenize = tokenize,
-                            .embeddings = embeddings, .worker_new = mn_lm_worker_new, .worker_free = mn_lm_worker_free,
-                            .session_new = mn_lm_session_new, .session_free = mn_lm_session_free, .rewound = mn_lm_rewound,
-                            .advance = mn_lm_advance, .predict = mn_lm_predict, .features = mn_lm_features};
+const mn_kind mn_lm_kind = {.name = "lm",
+                            .free = lm_free,
+                            .piece = piece,
+                            .ends_generation = ends_generation,
+                            .tokenize = tokenize,
+                            .embeddings = embeddings,
+                            .worker_new = mn_lm_worker_new,
+                            .worker_free = mn_lm_worker_free,
+                            .session_new = mn_lm_session_new,
+                            .session_free = mn_lm_session_free,
+                            .rewound = mn_lm_rewound,
+                            .advance = mn_lm_advance,
+                            .predict = mn_lm_predict,
+                            .features = mn_lm_features};
 
 static mn_status load(mn_lm *lm, const mn_lm_opts *opts, mn_err *err)
 {
     struct llama_model_params p = llama_model_default_params();
     MN_TRY(find_weights(lm, opts, err));
     lm->llama = llama_model_load_from_file(lm->model.weights, p);
-    if (!lm->llama) return mn_fail_at(err, MN_ERR_INPUT, opts->path, 0, 0, "cannot be loaded by llama.cpp: truncated, damaged, or of an unknown kind");
+    if (!lm->llama)
+        return mn_fail_at(err, MN_ERR_INPUT, opts->path, 0, 0,
+                          "cannot be loaded by llama.cpp: truncated, damaged, or of an unknown kind");
     if (llama_model_has_encoder(lm->llama) || !llama_model_has_decoder(lm->llama))
         return mn_fail_at(err, MN_ERR_INPUT, opts->path, 0, 0, "is not a model that continues text");
     lm->vocab = llama_model_get_vocab(lm->llama);
@@ -322,7 +348,8 @@ mn_status mn_lm_open(mn_model **out, const mn_lm_opts *opts, mn_err *err)
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     mn_lm *lm;
     double temperature = opts->temperature == 0 ? 1 : opts->temperature;
-    if (!(temperature > 0) || !isfinite(temperature)) return mn_fail(err, MN_ERR_INPUT, "temperature %g: expected a positive number", temperature);
+    if (!(temperature > 0) || !isfinite(temperature))
+        return mn_fail(err, MN_ERR_INPUT, "temperature %g: expected a positive number", temperature);
     pthread_once(&once, start_llama);
     MN_ALLOC_OR_FAIL(lm, 1, err);
     lm->model.kind = &mn_lm_kind;

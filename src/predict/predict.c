@@ -61,7 +61,8 @@ bool mn_model_ends_generation(const mn_model *model, int32_t id)
     return known(model, id) && model->kind->ends_generation(model, id);
 }
 
-mn_status mn_model_tokenize(const mn_model *model, int32_t *ids, size_t cap, size_t *n, const char *text, size_t len, bool opening, mn_err *err)
+mn_status mn_model_tokenize(const mn_model *model, int32_t *ids, size_t cap, size_t *n, const char *text, size_t len,
+                            bool opening, mn_err *err)
 {
     return model->kind->tokenize(model, ids, cap, n, text, len, opening, err);
 }
@@ -82,7 +83,8 @@ mn_status mn_model_embeddings(const mn_model *model, float *out, mn_err *err)
 mn_status mn_worker_new(mn_worker **out, mn_model *model, size_t sessions, size_t length, mn_err *err)
 {
     if (!sessions || !length) return mn_fail(err, MN_ERR_LIMIT, "a worker needs at least one session of one symbol");
-    if (length > model->longest) return mn_fail(err, MN_ERR_LIMIT, "sessions of %zu symbols: the model holds %zu", length, model->longest);
+    if (length > model->longest)
+        return mn_fail(err, MN_ERR_LIMIT, "sessions of %zu symbols: the model holds %zu", length, model->longest);
     MN_TRY(model->kind->worker_new(out, model, sessions, length, err));
     (*out)->model = model;
     (*out)->most = sessions;
@@ -151,9 +153,11 @@ mn_status mn_session_append(mn_session *session, const int32_t *ids, size_t n, m
 {
     const mn_worker *worker = session->worker;
     if (n > worker->length - session->n)
-        return mn_fail(err, MN_ERR_LIMIT, "%zu symbols after %zu: a session of this worker holds %zu", n, session->n, worker->length);
+        return mn_fail(err, MN_ERR_LIMIT, "%zu symbols after %zu: a session of this worker holds %zu", n, session->n,
+                       worker->length);
     for (size_t i = 0; i < n; i++)
-        if (!known(worker->model, ids[i])) return mn_fail(err, MN_ERR_INPUT, "symbol %d: the model has %zu", ids[i], worker->model->A);
+        if (!known(worker->model, ids[i]))
+            return mn_fail(err, MN_ERR_INPUT, "symbol %d: the model has %zu", ids[i], worker->model->A);
     if (n) memcpy(session->ids + session->n, ids, n * sizeof *ids);
     session->n += n;
     return MN_OK;
@@ -166,7 +170,8 @@ mn_status mn_session_learn(mn_session *session, const int32_t *ids, size_t n, mn
 
 mn_status mn_session_rewind(mn_session *session, size_t length, mn_err *err)
 {
-    if (length > session->n) return mn_fail(err, MN_ERR_LIMIT, "cannot rewind to %zu symbols: the session has %zu", length, session->n);
+    if (length > session->n)
+        return mn_fail(err, MN_ERR_LIMIT, "cannot rewind to %zu symbols: the session has %zu", length, session->n);
     session->worker->model->kind->rewound(session, length);
     session->n = length;
     return MN_OK;
@@ -185,7 +190,8 @@ mn_status mn_session_predict(mn_session *session, double *lp, mn_err *err)
 
 mn_status mn_session_features(mn_session *session, float *x, mn_err *err)
 {
-    if (!session->worker->model->F) return mn_fail(err, MN_ERR_INPUT, "a %s has no features", session->worker->model->kind->name);
+    if (!session->worker->model->F)
+        return mn_fail(err, MN_ERR_INPUT, "a %s has no features", session->worker->model->kind->name);
     MN_TRY(mn_advance(&session, 1, err));
     return session->worker->model->kind->features(session, x, err);
 }

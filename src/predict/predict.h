@@ -11,7 +11,8 @@ typedef struct mn_kind {
     void (*free)(mn_model *model);
     const char *(*piece)(const mn_model *model, int32_t id, size_t *len);
     bool (*ends_generation)(const mn_model *model, int32_t id);
-    mn_status (*tokenize)(const mn_model *model, int32_t *ids, size_t cap, size_t *n, const char *text, size_t len, bool opening, mn_err *err);
+    mn_status (*tokenize)(const mn_model *model, int32_t *ids, size_t cap, size_t *n, const char *text, size_t len,
+                          bool opening, mn_err *err);
     mn_status (*embeddings)(const mn_model *model, float *out, mn_err *err);
     mn_status (*worker_new)(mn_worker **out, mn_model *model, size_t sessions, size_t length, mn_err *err);
     void (*worker_free)(mn_worker *worker); /* after its sessions */

@@ -8,10 +8,10 @@
 
 typedef struct table {
     mn_model model;
-    size_t D, S;   /* order, rows: (A + 1)^D */
-    double *lp;    /* [S,A] */
-    char **texts;  /* [A] */
-    size_t *lens;  /* [A] */
+    size_t D, S;  /* order, rows: (A + 1)^D */
+    double *lp;   /* [S,A] */
+    char **texts; /* [A] */
+    size_t *lens; /* [A] */
 } table;
 
 static void table_free(mn_model *model)
@@ -50,14 +50,17 @@ static size_t longest_match(const table *t, const char *text, size_t len)
     return best;
 }
 
-static mn_status tokenize(const mn_model *model, int32_t *ids, size_t cap, size_t *n, const char *text, size_t len, bool opening, mn_err *err)
+static mn_status tokenize(const mn_model *model, int32_t *ids, size_t cap, size_t *n, const char *text, size_t len,
+                          bool opening, mn_err *err)
 {
     const table *t = (const table *)model;
     (void)opening;
     *n = 0;
     for (size_t at = 0; at < len;) {
         size_t a = longest_match(t, text + at, len - at);
-        if (a == t->model.A) return mn_fail(err, MN_ERR_INPUT, "no symbol of the table begins the text \"%.*s\"", (int)(len - at < 40 ? len - at : 40), text + at);
+        if (a == t->model.A)
+            return mn_fail(err, MN_ERR_INPUT, "no symbol of the table begins the text \"%.*s\"",
+                           (int)(len - at < 40 ? len - at : 40), text + at);
         if (*n < cap) ids[*n] = (int32_t)a;
         ++*n;
         at += t->lens[a];
@@ -134,9 +137,20 @@ static mn_status features(mn_session *session, float *x, mn_err *err)
     return MN_OK;
 }
 
-static const mn_kind kind = {.name = "table", .free = table_free, .piece = piece, .ends_generation = ends_generation, .tokenize = tokenize,
-                             .embeddings = no_embeddings, .worker_new = worker_new, .worker_free = worker_free, .session_new = session_new,
-                             .session_free = session_free, .rewound = rewound, .advance = advance, .predict = predict, .features = features};
+static const mn_kind kind = {.name = "table",
+                             .free = table_free,
+                             .piece = piece,
+                             .ends_generation = ends_generation,
+                             .tokenize = tokenize,
+                             .embeddings = no_embeddings,
+                             .worker_new = worker_new,
+                             .worker_free = worker_free,
+                             .session_new = session_new,
+                             .session_free = session_free,
+                             .rewound = rewound,
+                             .advance = advance,
+                             .predict = predict,
+                             .features = features};
 
 /* ---- making one ---------------------------------------------------------------------------------------------- */
 
@@ -146,7 +160,8 @@ static mn_status count_rows(size_t *S, size_t A, size_t D, mn_err *err)
     bool fits = A > 0 && A < INT32_MAX;
     *S = 1;
     for (size_t k = 0; fits && k < D; k++) fits = mn_mul_size(S, *S, A + 1) && *S < SIZE_MAX / 64;
-    if (!fits || !mn_mul_size(&entries, *S, A)) return mn_fail(err, MN_ERR_LIMIT, "a table of %zu symbols and order %zu is too large", A, D);
+    if (!fits || !mn_mul_size(&entries, *S, A))
+        return mn_fail(err, MN_ERR_LIMIT, "a table of %zu symbols and order %zu is too large", A, D);
     return MN_OK;
 }
 
@@ -205,7 +220,8 @@ static mn_status bad(mn_err *err, const char *path, const char *what)
 
 static mn_status read_row(double *lp, const json_t *row, size_t A, size_t s, const char *path, mn_err *err)
 {
-    if (json_array_size(row) != A) return mn_fail_at(err, MN_ERR_INPUT, path, 0, 0, "row %zu: expected %zu probabilities", s, A);
+    if (json_array_size(row) != A)
+        return mn_fail_at(err, MN_ERR_INPUT, path, 0, 0, "row %zu: expected %zu probabilities", s, A);
     for (size_t a = 0; a < A; a++) {
         double p;
         if (mn_json_number(&p, json_array_get(row, a)) != MN_OK || !(p >= 0 && p <= 1))
@@ -222,7 +238,8 @@ static mn_status read_arrays(mn_model **out, const json_t *symbols, const json_t
     double *lp;
     MN_TRY(count_rows(&S, A, D, err));
     if (json_array_size(rows) != S)
-        return mn_fail_at(err, MN_ERR_INPUT, path, 0, 0, "expected %zu rows, (symbols + 1)^depth, got %zu", S, json_array_size(rows));
+        return mn_fail_at(err, MN_ERR_INPUT, path, 0, 0, "expected %zu rows, (symbols + 1)^depth, got %zu", S,
+                          json_array_size(rows));
     MN_ALLOC_OR_FAIL(texts, A, err);
     lp = mn_alloc(S * A, sizeof *lp);
     mn_status status = lp ? MN_OK : mn_fail(err, MN_ERR_MEMORY, "out of memory");
@@ -238,9 +255,11 @@ static mn_status read_arrays(mn_model **out, const json_t *symbols, const json_t
 
 static mn_status read_table(mn_model **out, const json_t *root, const char *path, mn_err *err)
 {
-    const json_t *symbols = json_object_get(root, "symbols"), *depth = json_object_get(root, "depth"), *rows = json_object_get(root, "rows");
+    const json_t *symbols = json_object_get(root, "symbols"), *depth = json_object_get(root, "depth"),
+                 *rows = json_object_get(root, "rows");
     if (!json_is_array(symbols) || !json_array_size(symbols)) return bad(err, path, "\"symbols\": a list of texts");
-    if (!json_is_integer(depth) || json_integer_value(depth) < 0 || json_integer_value(depth) > 64) return bad(err, path, "\"depth\": an integer from 0 to 64");
+    if (!json_is_integer(depth) || json_integer_value(depth) < 0 || json_integer_value(depth) > 64)
+        return bad(err, path, "\"depth\": an integer from 0 to 64");
     if (!json_is_array(rows)) return bad(err, path, "\"rows\": a list of rows of probabilities");
     return read_arrays(out, symbols, rows, (size_t)json_integer_value(depth), path, err);
 }
