@@ -142,7 +142,8 @@ static void time_product(size_t m, size_t n, size_t k)
     }
     qsort(took, 101, sizeof *took, rising);
     double flop = 2 * (double)m * (double)n * (double)k;
-    printf("product %zu x %zu x %zu\t1\t%.0f\t%.0f\tGFLOP/s (best, median)\n", m, k, n, 1e-9 * flop / took[0], 1e-9 * flop / took[50]);
+    printf("product %zu x %zu x %zu\t1\t%.0f\t%.0f\tGFLOP/s (best, median)\n", m, k, n, 1e-9 * flop / took[0],
+           1e-9 * flop / took[50]);
     free(a);
     free(b);
     free(c);

@@ -1,4 +1,4 @@
-/* Arithmetic of the heads. The source itself is included, to compare its variants for every vector width that this processor has. */
+/* Arithmetic of the heads. The source itself is included, to compare its variants for the vector widths of this processor. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -45,9 +45,11 @@ static void every_width_gives_the_same_strip(void **state)
     size_t n = variants(of);
     mn_rng rng = mn_rng_split(1, 0, MN_STREAM_USER);
     for (int trial = 0; trial < 400; trial++) {
-        size_t m = 1 + mn_rng_below(&rng, 20), nr = 1 + mn_rng_below(&rng, MN_PANEL), k = mn_rng_below(&rng, 40), c_stride = nr + 3;
+        size_t m = 1 + mn_rng_below(&rng, 20), nr = 1 + mn_rng_below(&rng, MN_PANEL), k = mn_rng_below(&rng, 40),
+               c_stride = nr + 3;
         bool turned = trial & 1;
-        float *a = normals(&rng, m * k), *b = normals(&rng, k * nr), *bias = normals(&rng, nr), *c = normals(&rng, m * c_stride);
+        float *a = normals(&rng, m * k), *b = normals(&rng, k * nr), *bias = normals(&rng, nr),
+              *c = normals(&rng, m * c_stride);
         float *want = malloc(m * c_stride * sizeof *want), *got = malloc(m * c_stride * sizeof *got);
         memcpy(want, c, m * c_stride * sizeof *c);
         for (size_t i = 0; i < m; i++)
@@ -58,8 +60,17 @@ static void every_width_gives_the_same_strip(void **state)
             }
         for (size_t v = 0; v < n; v++) {
             memcpy(got, c, m * c_stride * sizeof *c);
-            of[v](&(strip){.c = got, .a = a, .b = b, .bias = trial & 2 ? bias : NULL, .c_stride = c_stride, .m_stride = turned ? 1 : k,
-                           .k_stride = turned ? m : 1, .b_stride = nr, .m = m, .nr = nr, .k = k});
+            of[v](&(strip){.c = got,
+                           .a = a,
+                           .b = b,
+                           .bias = trial & 2 ? bias : NULL,
+                           .c_stride = c_stride,
+                           .m_stride = turned ? 1 : k,
+                           .k_stride = turned ? m : 1,
+                           .b_stride = nr,
+                           .m = m,
+                           .nr = nr,
+                           .k = k});
             assert_memory_equal(got, want, m * c_stride * sizeof *got);
         }
         free(a), free(b), free(bias), free(c), free(want), free(got);
@@ -74,8 +85,10 @@ static void product_is_one_chain_of_fused_additions(void **state)
     mn_rng rng = mn_rng_split(2, 0, MN_STREAM_USER);
     for (size_t t = 0; t < sizeof sizes / sizeof *sizes; t++) {
         size_t m = sizes[t][0], n = sizes[t][1], k = sizes[t][2];
-        float *a = normals(&rng, m * k), *b = normals(&rng, k * n), *turned = malloc(k * n * sizeof *turned), *bias = normals(&rng, n);
-        float *packed = malloc(mn_packed(k, n) * sizeof *packed), *c = malloc(m * n * sizeof *c), *row = malloc(n * sizeof *row);
+        float *a = normals(&rng, m * k), *b = normals(&rng, k * n), *turned = malloc(k * n * sizeof *turned),
+              *bias = normals(&rng, n);
+        float *packed = malloc(mn_packed(k, n) * sizeof *packed), *c = malloc(m * n * sizeof *c),
+              *row = malloc(n * sizeof *row);
         for (size_t l = 0; l < k; l++)
             for (size_t j = 0; j < n; j++) turned[j * k + l] = b[l * n + j];
         for (int way = 0; way < 2; way++) {
@@ -105,7 +118,8 @@ typedef void run_tanh(float *x, size_t n);
 static void tanh_is_close_and_keeps_signs_and_nan(void **state)
 {
     (void)state;
-    float x[] = {0.0f, -0.0f, 1e-45f, -1e-30f, 1e-8f, 1e-4f, .1f, -.35f, .3466f, 1, -2, 5, 9, -9.02f, 19, 20.5f, -1e10f, INFINITY, -INFINITY, NAN};
+    float x[] = {0.0f, -0.0f, 1e-45f, -1e-30f, 1e-8f, 1e-4f, .1f,    -.35f,    .3466f,    1,
+                 -2,   5,     9,      -9.02f,  19,    20.5f, -1e10f, INFINITY, -INFINITY, NAN};
     size_t n = sizeof x / sizeof *x;
     float y[sizeof x / sizeof *x];
     memcpy(y, x, sizeof x);

@@ -1,5 +1,5 @@
 # The same PPO update in PyTorch, for bench/bench_ppo: pip install torch==2.13.0 numpy; python ppo_torch.py [THREADS]
-# 64 x 256 samples, 256 features, actor and critic with two layers of 128, 512 scores on a frozen base, 4 epochs, minibatches of 2048.
+# 64 x 256 samples, 256 features, actor and critic with two layers of 128, 512 scores on a frozen base, 4 epochs, batch 2048.
 # Seconds an update, minimum and median: CPU seconds with one thread, wall seconds with more.
 import statistics
 import sys
@@ -11,7 +11,8 @@ N, F, H, A, MINIBATCH, EPOCHS, REPEATS = 64 * 256, 256, 128, 512, 2048, 4, 9
 
 
 def net(outputs):
-    return torch.nn.Sequential(torch.nn.Linear(F, H), torch.nn.Tanh(), torch.nn.Linear(H, H), torch.nn.Tanh(), torch.nn.Linear(H, outputs))
+    layers = torch.nn
+    return layers.Sequential(layers.Linear(F, H), layers.Tanh(), layers.Linear(H, H), layers.Tanh(), layers.Linear(H, outputs))
 
 
 class Learner:

@@ -74,7 +74,7 @@ static void strip_plain(strip *s)
 }
 
 #if MN_X86
-/* rows, vectors and full are constants where these are called: the accumulators stay in registers, and full tiles need no masks. */
+/* rows, vectors and full are constants where these are called: accumulators stay in registers, full tiles need no masks. */
 #define TILE(TARGET) __attribute__((target(TARGET), always_inline)) static inline
 
 static __mmask16 lanes16(size_t n)
@@ -119,7 +119,8 @@ TILE("avx2,fma") void tile_avx2(const strip *s, const size_t rows, size_t j)
 {
     static const int32_t ones[32] = {-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1};
     const size_t n = s->nr - j < 16 ? s->nr - j : 16;
-    const __m256i low = _mm256_loadu_si256((const __m256i *)(ones + 16 - n)), high = _mm256_loadu_si256((const __m256i *)(ones + 24 - n));
+    const __m256i low = _mm256_loadu_si256((const __m256i *)(ones + 16 - n)),
+                  high = _mm256_loadu_si256((const __m256i *)(ones + 24 - n));
     __m256 acc[4][2];
     const float *a = s->a, *b = s->b + j;
     UNROLL for (size_t r = 0; r < rows; r++) {
@@ -176,23 +177,40 @@ void mn_pack(float *packed, const float *b, size_t k_stride, size_t n_stride, si
     }
 }
 
-/* Rows of a and a panel of b are taken through in depths that leave the panel in the first-level cache, and a in the second; the chains go on through c. */
-void mn_product(float *c, size_t c_stride, const float *a, size_t m_stride, size_t k_stride, const float *packed, const float *bias, size_t m,
-                size_t n, size_t k)
+/* Depths leave a panel of b in the first-level cache, and a in the second; the chains go on through c. */
+void mn_product(float *c, size_t c_stride, const float *a, size_t m_stride, size_t k_stride, const float *packed,
+                const float *bias, size_t m, size_t n, size_t k)
 {
     enum { DEPTH = 128 };
     for (size_t l = 0; l < k; l += DEPTH)
         for (size_t j = 0; j < n; j += MN_PANEL)
-            strip_best((strip){.c = c + j, .a = a + l * k_stride, .b = packed + j * k + l * MN_PANEL, .bias = bias && !l ? bias + j : NULL,
-                               .c_stride = c_stride, .m_stride = m_stride, .k_stride = k_stride, .b_stride = MN_PANEL, .m = m,
-                               .nr = n - j < MN_PANEL ? n - j : MN_PANEL, .k = k - l < DEPTH ? k - l : DEPTH});
+            strip_best((strip){.c = c + j,
+                               .a = a + l * k_stride,
+                               .b = packed + j * k + l * MN_PANEL,
+                               .bias = bias && !l ? bias + j : NULL,
+                               .c_stride = c_stride,
+                               .m_stride = m_stride,
+                               .k_stride = k_stride,
+                               .b_stride = MN_PANEL,
+                               .m = m,
+                               .nr = n - j < MN_PANEL ? n - j : MN_PANEL,
+                               .k = k - l < DEPTH ? k - l : DEPTH});
 }
 
 void mn_product_row(float *y, const float *x, const float *b, const float *bias, size_t n, size_t k)
 {
     for (size_t j = 0; j < n; j += MN_PANEL)
-        strip_best((strip){.c = y + j, .a = x, .b = b + j, .bias = bias + j, .c_stride = n, .m_stride = k, .k_stride = 1, .b_stride = n,
-                           .m = 1, .nr = n - j < MN_PANEL ? n - j : MN_PANEL, .k = k});
+        strip_best((strip){.c = y + j,
+                           .a = x,
+                           .b = b + j,
+                           .bias = bias + j,
+                           .c_stride = n,
+                           .m_stride = k,
+                           .k_stride = 1,
+                           .b_stride = n,
+                           .m = 1,
+                           .nr = n - j < MN_PANEL ? n - j : MN_PANEL,
+                           .k = k});
 }
 
 /* ---- sixteen floats at a time ------------------------------------------------------------------------------- */
@@ -309,7 +327,8 @@ BODY void dots_body(float *z, const float *u, const float *table, const int32_t 
         z[j] = (float)add_lanes(&sum);
     }
 }
-VARIANTS(void, dots, (float *z, const float *u, const float *table, const int32_t *ids, size_t M, size_t E), (z, u, table, ids, M, E))
+VARIANTS(void, dots, (float *z, const float *u, const float *table, const int32_t *ids, size_t M, size_t E),
+         (z, u, table, ids, M, E))
 
 BODY void dots_back_body(float *du, const float *dz, const float *table, const int32_t *ids, size_t M, size_t E)
 {
@@ -328,7 +347,8 @@ BODY void dots_back_body(float *du, const float *dz, const float *table, const i
         du[e] = sum;
     }
 }
-VARIANTS(void, dots_back, (float *du, const float *dz, const float *table, const int32_t *ids, size_t M, size_t E), (du, dz, table, ids, M, E))
+VARIANTS(void, dots_back, (float *du, const float *dz, const float *table, const int32_t *ids, size_t M, size_t E),
+         (du, dz, table, ids, M, E))
 
 /* ---- softmax ----------------------------------------------------------------------------------------------------- */
 

@@ -1,7 +1,7 @@
-/* Arithmetic of the heads: matrix products and elementwise functions in float, whose bits are the same on every machine. A product's
- * element is one chain of fused multiply-adds over k in rising order, whatever the blocking and the vector width; elementwise functions
- * and sums over 16 lanes are plain multiplications and additions. The widest vectors that the processor has are chosen at run time.
- * Where it has no fused multiply-add, products are slow. Nothing allocates; all is thread-safe. */
+/* Arithmetic of the heads: matrix products and elementwise functions in float, whose bits are the same on every machine. A
+ * product's element is one chain of fused multiply-adds over k in rising order, whatever the blocking and the vector width;
+ * elementwise functions and sums over 16 lanes are plain multiplications and additions. The widest vectors that the processor
+ * has are chosen at run time. Where it has no fused multiply-add, products are slow. Nothing allocates; all is thread-safe. */
 #ifndef MN_KERNELS_H
 #define MN_KERNELS_H
 
@@ -19,10 +19,11 @@ static inline size_t mn_packed(size_t k, size_t n)
  * packed: [mn_packed(k, n)]. O(kn). */
 void mn_pack(float *packed, const float *b, size_t k_stride, size_t n_stride, size_t k, size_t n);
 
-/* c = bias + a b, or c += a b where bias is NULL. c: [m,n], rows c_stride apart; a: element (i, l) is a[i * m_stride + l * k_stride];
- * packed: b [k,n] by mn_pack; bias: [n]. No aliasing. O(mnk), near the peak of the processor for m >= 8. */
-void mn_product(float *c, size_t c_stride, const float *a, size_t m_stride, size_t k_stride, const float *packed, const float *bias, size_t m,
-                size_t n, size_t k);
+/* c = bias + a b, or c += a b where bias is NULL. c: [m,n], rows c_stride apart; a: element (i, l) is
+ * a[i * m_stride + l * k_stride]; packed: b [k,n] by mn_pack; bias: [n]. No aliasing. O(mnk), near the processor's peak for
+ * m >= 8. */
+void mn_product(float *c, size_t c_stride, const float *a, size_t m_stride, size_t k_stride, const float *packed,
+                const float *bias, size_t m, size_t n, size_t k);
 
 /* y = bias + x b for one row: the bits of mn_product without packing. y, bias: [n]; x: [k]; b: [k,n]. */
 void mn_product_row(float *y, const float *x, const float *b, const float *bias, size_t n, size_t k);
