@@ -18,6 +18,7 @@ static const command commands[] = {
     {"audit", cmd_audit, "replays a run's log and checks every number in it"},
     {"budget", cmd_budget, "tilts base policies towards scores as far as a budget of nats allows"},
     {"report", cmd_report, "writes a page of what runs came to"},
+    {"bench", cmd_bench, "measures this machine beside the project's limits"},
     {"help", cmd_help, "explains a verb"},
     {"version", cmd_version, "prints the version"},
 };
