@@ -1,6 +1,6 @@
-/* Times the budget operator, forward and with gradients, beside the machine's limits: one pass of exp, and reading the two input
- * rows. Rows as peers/klop_numpy.py makes them: lp = log softmax(2.5 N), scores 2 N, budget U(.02, 1.05) times the KL at l = 1, so
- * that about 97% of the rows bind. CPU microseconds a row, one thread: median of 15 rounds.
+/* Times the budget operator, forward and with gradients, beside the machine's limits: one pass of exp, and reading the two
+ * input rows. Rows as bench/peers/budget_*.py make them: lp = log softmax(2.5 N), scores 2 N, budget U(.02, 1.05) times the KL at
+ * l = 1, so that about 97% of the rows bind. CPU microseconds a row, one thread: median of 15 rounds.
  *   bench_regularize [V...] */
 #include <math.h>
 #include <stdio.h>
@@ -66,8 +66,9 @@ static void forward(rows *r)
 static void backward(rows *r)
 {
     mn_err err;
-    must(mn_regularize_backward(MN_REG_BUDGET, r->d_scores, r->d_limit, r->g, r->h, r->policy, r->lambda, r->lp, r->z, r->limit, r->B,
-                                r->V, &err), &err);
+    must(mn_regularize_backward(MN_REG_BUDGET, r->d_scores, r->d_limit, r->g, r->h, r->policy, r->lambda, r->lp, r->z, r->limit,
+                                r->B, r->V, &err),
+         &err);
 }
 
 static void exp_pass(rows *r)
@@ -118,8 +119,8 @@ int main(int argc, char **argv)
         one_read = timed(read_pass, &r);
         for (size_t b = 0; b < B; b++)
             if (r.lambda[b] < 1) bound++, short_of = fmax(short_of, 1 - r.nats[b] / r.limit[b]);
-        printf("%zu\t%.3f\t%.3f\t%.3f\t%.3f\t%.2f\t%zu/%zu\t%.1e\n", V, ahead, behind, one_exp, one_read, ahead / one_exp, bound, B,
-               short_of);
+        printf("%zu\t%.3f\t%.3f\t%.3f\t%.3f\t%.2f\t%zu/%zu\t%.1e\n", V, ahead, behind, one_exp, one_read, ahead / one_exp,
+               bound, B, short_of);
         double *all[] = {r.lp, r.z, r.limit, r.policy, r.lambda, r.nats, r.g, r.h, r.d_scores, r.d_limit};
         for (size_t i = 0; i < sizeof all / sizeof *all; i++) free(all[i]);
     }

@@ -46,13 +46,15 @@ static void print_text(void *arg, const mn_budget_answer *a)
         if (a->policy[i] - a->base[i] > a->policy[up] - a->base[up]) up = i;
         if (a->policy[i] - a->base[i] < a->policy[down] - a->base[down]) down = i;
     }
-    if (!*begun) printf("%8s %8s %12s %12s %10s  %-30s %s\n", "line", "entries", "limit_nats", "nats", "lambda", "rose most", "fell most");
+    if (!*begun)
+        printf("%8s %8s %12s %12s %10s  %-30s %s\n", "line", "entries", "limit_nats", "nats", "lambda", "rose most",
+               "fell most");
     *begun = true;
     char rose[64], fell[64];
     snprintf(rose, sizeof rose, "%zu: %.4g -> %.4g", up, a->base[up], a->policy[up]);
     snprintf(fell, sizeof fell, "%zu: %.4g -> %.4g", down, a->base[down], a->policy[down]);
-    printf("%8zu %8zu %12.6g %12.6g %10.6g  %-30s %s\n", a->line, a->V, a->limit, a->nats, a->lambda, a->lambda > 0 ? rose : "-",
-           a->lambda > 0 ? fell : "-");
+    printf("%8zu %8zu %12.6g %12.6g %10.6g  %-30s %s\n", a->line, a->V, a->limit, a->nats, a->lambda,
+           a->lambda > 0 ? rose : "-", a->lambda > 0 ? fell : "-");
     fflush(stdout);
 }
 
@@ -62,11 +64,12 @@ int cmd_budget(int argc, char **argv)
         "budget", "[FILE] [--limit NATS] [--json]", "tilts base policies towards scores as far as a budget of nats allows",
         "echo '{\"base\": [0.5, 0.3, 0.2], \"scores\": [0, 1, 2], \"budget_nats\": 0.1}' | mightnt budget --json\n"
         "mightnt budget rows.jsonl --limit 0.5",
-        "Each line: {\"base\": [probabilities], \"scores\": [...], \"budget_nats\": b}, or \"lp_base\" with natural logarithms in place of\n"
-        "\"base\"; \"help\": mass makes one more entry, last. Infinities are \"inf\" and \"-inf\"; a score of \"-inf\" forbids the entry if the\n"
-        "budget can afford it. The answer: the largest lambda in [0, 1] such that the policy, base * exp(lambda * scores) normalised,\n"
-        "is within budget_nats of the base: KL(policy || base) <= budget_nats; the nats spent; the policy. Without FILE, or with -, rows\n"
-        "are read from stdin and answered as they come. --json: one object a line.\n"};
+        "Each line: {\"base\": [probabilities], \"scores\": [...], \"budget_nats\": b}, or \"lp_base\" with natural\n"
+        "logarithms in place of \"base\"; \"help\": mass makes one more entry, last. Infinities are \"inf\" and \"-inf\";\n"
+        "a score of \"-inf\" forbids the entry if the budget can afford it. The answer: the largest lambda in [0, 1] such\n"
+        "that the policy, base * exp(lambda * scores) normalised, is within budget_nats of the base: KL(policy || base) <=\n"
+        "budget_nats; the nats spent; the policy. Without FILE, or with -, rows are read from stdin and answered as they\n"
+        "come. --json: one object a line.\n"};
     const char *file = "-";
     double limit = NAN;
     bool json = false, begun = false;
@@ -79,6 +82,7 @@ int cmd_budget(int argc, char **argv)
     if (status) return status;
     if (limit < 0) return mn_cli_usage(&verb, "--limit: expected at least 0, got %g", limit);
     mn_err err;
-    if (mn_budget_file(file, isnan(limit) ? -1 : limit, json ? print_json : print_text, json ? NULL : &begun, &err) != MN_OK) return mn_cli_fail(&err);
+    if (mn_budget_file(file, isnan(limit) ? -1 : limit, json ? print_json : print_text, json ? NULL : &begun, &err) != MN_OK)
+        return mn_cli_fail(&err);
     return 0;
 }

@@ -1,5 +1,5 @@
-"""The budget operator against oracles that share no formula with it: numpy's long double over 120,000 ordinary rows, mpmath over
-extreme ones. Where a row may spend b: KL(policy || base) <= b exactly, and b - KL <= 1e-12 b unless the next larger double l
+"""The budget operator against oracles that share no formula with it: numpy's long double over 120,000 ordinary rows, mpmath
+over extreme ones. Where a row may spend b: KL(policy || base) <= b exactly, and b - KL <= 1e-12 b unless the next larger double l
 overspends."""
 import ctypes
 import os
@@ -29,8 +29,8 @@ def gradients(lp, z, b, policy, l, g, h, kind=BUDGET):
     lp, z, b, policy, l, g, h = (np.ascontiguousarray(x, float) for x in (lp, z, b, policy, l, g, h))
     B, V = lp.shape
     dz, db = np.full(lp.shape, np.nan), np.full(B, np.nan)
-    status = LIBRARY.mn_regularize_backward(kind, pointer(dz), pointer(db), pointer(g), pointer(h), pointer(policy), pointer(l), pointer(lp),
-                                            pointer(z), pointer(b), ctypes.c_size_t(B), ctypes.c_size_t(V), None)
+    status = LIBRARY.mn_regularize_backward(kind, pointer(dz), pointer(db), pointer(g), pointer(h), pointer(policy), pointer(l),
+                                            pointer(lp), pointer(z), pointer(b), ctypes.c_size_t(B), ctypes.c_size_t(V), None)
     assert status == 0
     return dz, db
 
@@ -97,7 +97,8 @@ def kl_exact(lp, z, l):
 
 
 def assert_right(lp, z, b, l, nats):
-    digits = 2.2 * max(0, -np.log10(b), np.log10(np.abs(z[np.isfinite(z)]).max(initial=1)), -.44 * np.where(lp > -2000, lp, 0).min())
+    height = np.log10(np.abs(z[np.isfinite(z)]).max(initial=1))
+    digits = 2.2 * max(0, -np.log10(b), height, -.44 * np.where(lp > -2000, lp, 0).min())
     mp.mp.dps = 60 + int(digits)
     kl, limit = kl_exact(lp, z, l), exact(b)
     assert kl <= limit and nats <= b, (lp, z, b, l)
@@ -142,7 +143,7 @@ def test_scores_of_1e300_and_all_the_budget():
 
 
 def test_a_step_between_neighbouring_doubles():
-    """Base 0 and -1e300: the KL goes from 0 to 1e300 within one unit of l's last place. The largest admissible double it must be."""
+    """Base 0 and -1e300: the KL goes from 0 to 1e300 within one unit of l's last place. It must be the last double before."""
     lp, z = np.array([[0, -1e300]]), np.array([[0, 1.7e300]])
     _, l, nats = regularize(lp, z, [.5])
     mp.mp.dps = 400
@@ -197,8 +198,8 @@ def test_gradients():
             x = [mp.mpf(v) for v in z] + [mp.mpf(b)]
             step = mp.mpf(10) ** -13
             for i in range(V + 1):
-                sides = [loss_exact(lp, x[:i] + [x[i] + s * step] + x[i + 1:V], x[V] + (s * step if i == V else 0), g, h, kind)[0]
-                         if i < V else loss_exact(lp, x[:V], x[V] + s * step, g, h, kind)[0] for s in (-1, 1)]
+                moved = [x[:i] + [x[i] + side * step] + x[i + 1:] for side in (-1, 1)]
+                sides = [loss_exact(lp, y[:V], y[V], g, h, kind)[0] for y in moved]
                 want, got = (sides[1] - sides[0]) / (2 * step), db[0] if i == V else dz[0, i]
                 assert abs(got - want) <= 1e-6 * abs(want) + mp.mpf(10) ** -12, (kind, i, got, want)
             bound += l[0] < 1

@@ -87,7 +87,7 @@ def test_a_file_and_empty_lines(tmp_path):
 
 
 def test_a_table_for_people():
-    result = run([{"base": [.5, .5], "scores": [0, 1], "budget_nats": .01}, {"base": [.5, .5], "scores": [0, 1], "budget_nats": 0}])
+    result = run([{"base": [.5, .5], "scores": [0, 1], "budget_nats": b} for b in (.01, 0)])
     head, first, second = result.stdout.splitlines()
     assert head.split()[:5] == ["line", "entries", "limit_nats", "nats", "lambda"]
     assert first.split()[:4] == ["1", "2", "0.01", "0.01"] and "1: 0.5 -> 0.57" in first and "0: 0.5 -> 0.4294" in first

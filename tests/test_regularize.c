@@ -25,7 +25,8 @@ static void random_row(double *lp, double *z, size_t V, mn_rng *rng)
     normalise(lp, V);
 }
 
-static mn_status one(mn_reg_kind kind, double *out, double *l, double *nats, const double *lp, const double *z, double limit, size_t V)
+static mn_status one(mn_reg_kind kind, double *out, double *l, double *nats, const double *lp, const double *z, double limit,
+                     size_t V)
 {
     mn_err err;
     return mn_regularize(kind, out, l, nats, lp, z, &limit, 1, V, &err);
@@ -132,7 +133,8 @@ static void every_instruction_set_gives_the_same_bits(void **state)
     enum { V = 1003 };
     const mn_tilt_passes *here = mn_tilt(), *plain = &mn_tilt_plain;
 #if defined(__x86_64__)
-    const mn_tilt_passes *others[] = {plain, __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? &mn_tilt_avx2 : plain};
+    const mn_tilt_passes *others[] = {plain,
+                                      __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? &mn_tilt_avx2 : plain};
 #else
     const mn_tilt_passes *others[] = {plain, plain};
 #endif
@@ -146,14 +148,15 @@ static void every_instruction_set_gives_the_same_bits(void **state)
         for (size_t i = 0; i < n; i++) g[i] = mn_rng_normal(&rng);
         if (k % 3 == 0) lp[n / 2] = -INFINITY, z[n / 3] = -INFINITY;
         mn_tilt_base x = here->base(p, lp, z, n), y = others[other]->base(q, lp, z, n);
-        assert_true(x.kept == y.kept && x.masked == y.masked && x.least == y.least && x.most == y.most && x.z1 == y.z1 && x.z2 == y.z2 &&
-                    x.z3 == y.z3 && x.plain == y.plain && x.masks == y.masks && x.bad == y.bad);
+        assert_true(x.kept == y.kept && x.masked == y.masked && x.least == y.least && x.most == y.most && x.z1 == y.z1 &&
+                    x.z2 == y.z2 && x.z3 == y.z3 && x.plain == y.plain && x.masks == y.masks && x.bad == y.bad);
         assert_memory_equal(p, q, n * sizeof *p);
         mn_tilt_sums s = here->weigh(p, z, .1, .6, true, n), t = others[other]->weigh(p, z, .1, .6, true, n);
         assert_true(s.phi == t.phi && s.gain == t.gain && s.x1 == t.x1 && s.x2 == t.x2 && s.x3 == t.x3 && s.x4 == t.x4);
         double direct[2][5], moments[2][3], slopes[2][4];
         for (int rough = 0; rough < 2 && x.plain; rough++) {
-            here->weigh_directly(direct[0], p, z, .1, .6, rough, n), others[other]->weigh_directly(direct[1], p, z, .1, .6, rough, n);
+            here->weigh_directly(direct[0], p, z, .1, .6, rough, n),
+                others[other]->weigh_directly(direct[1], p, z, .1, .6, rough, n);
             assert_memory_equal(direct[0], direct[1], sizeof direct[0]);
         }
         here->moments(moments[0], p, z, .1, .5, n), others[other]->moments(moments[1], p, z, .1, .5, n);
@@ -271,7 +274,7 @@ static void gradients_of_scores_sum_to_nothing(void **state)
         assert_int_equal(one(kind, out, &l, &nats, lp, z, limit, V), MN_OK);
         assert_int_equal(mn_regularize_backward(kind, d, &by_limit, g, &h, out, &l, lp, z, &limit, 1, V, NULL), MN_OK);
         double sum = 0, size = 0, along = 0;
-        for (size_t i = 0; i < V; i++) sum += d[i], size += fabs(d[i]), along += d[i] ? d[i] * z[i] : 0;
+        for (size_t i = 0; i < V; i++) sum += d[i], size += fabs(d[i]), along += d[i] != 0 ? d[i] * z[i] : 0;
         assert_true(fabs(sum) <= 1e-13 * size && isfinite(by_limit));
         /* Where the limit binds, scores in another unit give the same policy. */
         if (l > 0 && l < 1) assert_true(fabs(along) <= 1e-9 * size * 10);
@@ -295,7 +298,9 @@ static void gradients_do_not_overflow(void **state)
     for (int k = 0; k < 2; k++) {
         const double *scores = k ? big : z;
         assert_int_equal(one(MN_REG_BUDGET, out[k], &l[k], &nats, lp, scores, limit, V), MN_OK);
-        assert_int_equal(mn_regularize_backward(MN_REG_BUDGET, d[k], &by_limit[k], g, &h, out[k], &l[k], lp, scores, &limit, 1, V, NULL), MN_OK);
+        assert_int_equal(
+            mn_regularize_backward(MN_REG_BUDGET, d[k], &by_limit[k], g, &h, out[k], &l[k], lp, scores, &limit, 1, V, NULL),
+            MN_OK);
     }
     assert_true(fabs(by_limit[1] / by_limit[0] - 1) < 1e-9 && fabs(l[1] * 0x1p996 / l[0] - 1) < 1e-11);
     for (size_t i = 0; i < V; i++) assert_true(fabs(d[1][i] * 0x1p996 - d[0][i]) < 1e-9);
@@ -350,7 +355,8 @@ static void cells_are_the_likeliest(void **state)
     const int32_t always[] = {0, 1, 700, 2999};
     mn_rng rng = mn_rng_split(8, 0, MN_STREAM_USER);
     for (int k = 0; k < 60; k++) {
-        size_t n = k < 20 ? (size_t)k + 1 : A, n_always = n == A ? (size_t)(k % 5) : 0, M = n == A ? 5 + mn_rng_below(&rng, k % 3 ? 300 : n - 4) : 1 + mn_rng_below(&rng, n);
+        size_t n = k < 20 ? (size_t)k + 1 : A, n_always = n == A ? (size_t)(k % 5) : 0,
+               M = n == A ? 5 + mn_rng_below(&rng, k % 3 ? 300 : n - 4) : 1 + mn_rng_below(&rng, n);
         random_row(lp, z, n, &rng);
         if (k % 4 == 1) /* ties */
             for (size_t i = 0; i < n; i++) lp[i] = round(lp[i]);
@@ -427,7 +433,8 @@ static void cells_are_sampled_as_they_say(void **state)
         double u = mn_rng_uniform(&rng), v = mn_rng_uniform(&rng);
         mn_cells_sample(&s, out, cells, ids, M, lp, A, u, v);
         mn_cells_find(&again, s.id, out, cells, ids, M, lp);
-        assert_true(s.cell == again.cell && s.lp_policy == again.lp_policy && s.lp_base == again.lp_base && s.lp_base > -INFINITY);
+        assert_true(s.cell == again.cell && s.lp_policy == again.lp_policy && s.lp_base == again.lp_base &&
+                    s.lp_base > -INFINITY);
         count[s.id]++;
     }
     double chi2 = 0, degrees = 0;
@@ -440,7 +447,8 @@ static void cells_are_sampled_as_they_say(void **state)
     }
     assert_true(fabs(chi2 - degrees) < 5 * sqrt(2 * degrees));
     mn_sampled s;
-    mn_cells_sample(&s, (double[]){-INFINITY, -INFINITY, -INFINITY, -INFINITY, -INFINITY, 0}, cells, ids, M, lp, A, .5, nextafter(1, 0));
+    mn_cells_sample(&s, (double[]){-INFINITY, -INFINITY, -INFINITY, -INFINITY, -INFINITY, 0}, cells, ids, M, lp, A, .5,
+                    nextafter(1, 0));
     assert_true(s.cell == M && s.lp_base > -INFINITY);
 }
 

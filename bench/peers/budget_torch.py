@@ -1,7 +1,8 @@
-# The budget operator in PyTorch, for bench/bench_regularize: pip install torch==2.13.0 numpy (compiling needs g++); python budget_torch.py
-# All rows at once, safeguarded Newton on the root of the KL, gradients by the implicit function theorem; `eager` on blocks of rows that
-# fit the caches, `compiled` with the pass over the row fused by torch.compile. One thread. CPU microseconds a row, median of 9 rounds;
-# the worst of KL - limit, where positive the limit is overspent. Keep freed memory, or half of the time is page faults:
+# The budget operator in PyTorch, for bench/bench_regularize: pip install torch==2.13.0 numpy (compiling needs g++);
+# python budget_torch.py. All rows at once, safeguarded Newton on the root of the KL, gradients by the implicit function theorem;
+# `eager` on blocks of rows that fit the caches, `compiled` with the pass over the row fused by torch.compile. One thread. CPU
+# microseconds a row, median of 9 rounds; the worst of KL - limit, where positive the limit is overspent. Keep freed memory, or
+# half of the time is page faults:
 #   MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=100000000000 MALLOC_TOP_PAD_=1000000000 python budget_torch.py
 import statistics
 import time
@@ -95,7 +96,8 @@ for V in (27, 128, 512, 4096, 32000, 49152):
     lp, z, b = (torch.from_numpy(x) for x in rows(B, V))
     z.requires_grad_(), b.requires_grad_()
     g, h, block = torch.randn_like(lp), torch.randn_like(b), max(1, (1 << 17) // V)
-    blocks = lambda a, s, c: torch.cat([newton(a[i:i + block], s[i:i + block], c[i:i + block], in_place) for i in range(0, B, block)])
+    parts = [slice(i, i + block) for i in range(0, B, block)]
+    blocks = lambda a, s, c: torch.cat([newton(a[i], s[i], c[i], in_place) for i in parts])
     for how, solve in (("eager", blocks), ("compiled", lambda a, s, c: newton(a, s, c, compiled))):
         def both():
             z.grad = b.grad = None

@@ -1,6 +1,6 @@
 /* Eight doubles side by side, in three instruction sets with the same bits: every operation is one correctly rounded IEEE
- * operation a lane (fma included), and nothing is ever summed across lanes but by lanes_total. Included by the files that define
- * LANES (512, 256, or 0 for plain C); everything here is inlined. */
+ * operation a lane (fma included), and nothing is ever summed across lanes but by lanes_total. Included by the files that
+ * define LANES (512, 256, or 0 for plain C); everything here is inlined. */
 #ifndef MN_LANES_H
 #define MN_LANES_H
 
@@ -33,7 +33,10 @@ LANE lanes mul(lanes a, lanes b) { return _mm512_mul_pd(a, b); }
 LANE lanes fmadd(lanes a, lanes b, lanes c) { return _mm512_fmadd_pd(a, b, c); }
 LANE lanes least(lanes a, lanes b) { return _mm512_min_pd(a, b); }
 LANE lanes most(lanes a, lanes b) { return _mm512_max_pd(a, b); }
-LANE lanes if_less(lanes a, lanes b, lanes yes, lanes no) { return _mm512_mask_blend_pd(_mm512_cmp_pd_mask(a, b, _CMP_LT_OQ), no, yes); }
+LANE lanes if_less(lanes a, lanes b, lanes yes, lanes no)
+{
+    return _mm512_mask_blend_pd(_mm512_cmp_pd_mask(a, b, _CMP_LT_OQ), no, yes);
+}
 LANE lanes shift_to_exponent(lanes a) { return _mm512_castsi512_pd(_mm512_slli_epi64(_mm512_castpd_si512(a), 52)); }
 LANE unsigned nans(lanes a, lanes b) { return _mm512_cmp_pd_mask(a, b, _CMP_UNORD_Q); }
 LANE unsigned at_least(lanes a, lanes b) { return _mm512_cmp_pd_mask(a, b, _CMP_GE_OQ); } /* bit i: lane i */
@@ -176,7 +179,8 @@ LANE double tally_total(const tally *t)
 /* a e^x with a relative error of 4e-6, for first guesses; -700 <= x <= 700. */
 LANE lanes times_rough_exp(lanes a, lanes x)
 {
-    static const double P[] = {0x1.0000000000000p+0, 0x1.fffb0e4fb5eaap-1, 0x1.fffe5a7b06cc8p-2, 0x1.57e7529ea13bap-3, 0x1.570badea72b3ep-5};
+    static const double P[] = {0x1.0000000000000p+0, 0x1.fffb0e4fb5eaap-1, 0x1.fffe5a7b06cc8p-2, 0x1.57e7529ea13bap-3,
+                               0x1.570badea72b3ep-5};
     const lanes magic = all(0x1.8p52 + 1023); /* its low bits then hold the rounded multiple, biased as an exponent */
     lanes t = fmadd(x, all(0x1.71547652b82fep0), magic), r = fmadd(sub(t, magic), all(-0x1.62e42fefa39efp-1), x);
     lanes p = all(P[4]);

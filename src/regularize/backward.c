@@ -1,6 +1,6 @@
 /* Gradients through the operator, row by row. With g, h the gradients of the loss by policy and nats, G = sum g, d = z - E z:
  *   by z at constant l:  l (g_j - G pi_j) + h l^2 pi_j d_j        by l:  sum g d + h l Var z
- * and where 0 < l < 1 the constraint f(l, z) = limit makes l follow: with weights q that depend on the measure, up to one factor
+ * and where 0 < l < 1 the constraint f(l, z) = limit makes l follow; up to one factor, with weights q that depend on the measure,
  *   df/dz_j = l (q_j - Q pi_j), Q = sum q,    df/dl = sum (q - Q pi) d = sum q d.
  * KL: q = pi d, factor l.  Total variation: q = pi where pi > p, factor 1.  Chi-squared: q = pi^2/p, factor 2. */
 #include <math.h>
@@ -76,7 +76,8 @@ static double row_backward(const gradient_row *r)
     context c = summarise(r);
     bool bound = r->l < 1 && c.q_slope > 0;
     double l = r->l, by_l = (c.slope + r->h * l * c.var * c.unit) / (bound ? c.q_slope : 1), rest = 0;
-    double Q = r->kind == MN_REG_BUDGET ? 0 : c.q, factor = r->kind == MN_REG_BUDGET ? l * c.unit : r->kind == MN_REG_CHI2 ? 2 : 1;
+    double Q = r->kind == MN_REG_BUDGET ? 0 : c.q;
+    double factor = r->kind == MN_REG_BUDGET ? l * c.unit : r->kind == MN_REG_CHI2 ? 2 : 1;
     for (size_t i = 0; i < r->V; i++) {
         double pi = r->out[i];
         if (!(pi > 0)) continue;
@@ -84,7 +85,8 @@ static double row_backward(const gradient_row *r)
         r->out[i] = l * (r->g[i] - c.g * pi + r->h * l * c.unit * pi * d - by_l * follow);
         if (i != c.likeliest) rest += r->out[i];
     }
-    /* A common shift of all scores changes nothing: the likeliest entry's share is what the others leave, without cancellation. */
+    /* A common shift of all scores changes nothing: the likeliest entry's share is what the others leave, without
+     * cancellation. */
     r->out[c.likeliest] = -rest;
     return bound ? by_l / factor : 0;
 }
@@ -99,7 +101,8 @@ static bool row_backward_fast(double *by_limit, const gradient_row *r)
     passes->gather(&likeliest, 1, r->lp_policy, r->V, top, &nan);
     double center = r->z[likeliest];
     passes->slopes(sums, r->out, r->z, r->g, center, r->V);
-    double mean = sums[0], var = sums[1] - mean * mean, slope = sums[3] - mean * sums[2], by_l = bound ? (slope + r->h * l * var) / var : 0;
+    double mean = sums[0], var = sums[1] - mean * mean, slope = sums[3] - mean * sums[2],
+           by_l = bound ? (slope + r->h * l * var) / var : 0;
     double a = r->h * l - by_l;
     if (nan || !isfinite(a * mean) || (bound && !(var > 1e-10 * sums[1] && var > 1e-200 && var < 1e200))) return false;
     r->out[likeliest] -= passes->gradient(r->out, r->z, r->g, center, l, a, -a * mean - sums[2], r->V);
@@ -118,7 +121,8 @@ mn_status mn_regularize_backward(mn_reg_kind kind, double *d_scores, double *d_l
         if (!(r.l >= 0 && r.l <= 1)) return mn_fail(err, MN_ERR_NUM, "row %zu: lambda is %g, expected 0 to 1", b, r.l);
         if (r.l == 0) memset(r.out, 0, V * sizeof *r.out);
         double by_limit = 0;
-        if (r.l > 0 && (kind == MN_REG_TVD || kind == MN_REG_CHI2 || !row_backward_fast(&by_limit, &r))) by_limit = row_backward(&r);
+        if (r.l > 0 && (kind == MN_REG_TVD || kind == MN_REG_CHI2 || !row_backward_fast(&by_limit, &r)))
+            by_limit = row_backward(&r);
         if (d_limit) d_limit[b] = by_limit;
     }
     return MN_OK;

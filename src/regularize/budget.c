@@ -10,7 +10,8 @@
 static const double UNIT = 0x1p-53;
 /* Relative error of p in units, at the most (lp of -708). */
 static const double BASE_ERROR = 228;
-/* Of the limit: how far below it the solver aims, and how much error it then allows. KL error <= 1e-12 of the limit, never above. */
+/* Of the limit: how far below it the solver aims, and how much error it then allows. KL error <= 1e-12 of the limit, never
+ * above. */
 static const double AIM = 5e-13, ALLOWED = 4e-13;
 /* x is at most 300: an entry of probability below e^-708, taken for that, then never counts for more than e^-408. */
 static const double X_MOST = 300, LIMIT_LEAST = 1e-100;
@@ -41,7 +42,8 @@ static bool measure(mn_row *row)
 bool mn_row_prepare(mn_row *row)
 {
     const mn_tilt_base *base = &row->base;
-    double ratio = base->masked / base->kept, m1 = base->z1 / base->kept, m2 = base->z2 / base->kept, m3 = base->z3 / base->kept;
+    double ratio = base->masked / base->kept, m1 = base->z1 / base->kept, m2 = base->z2 / base->kept,
+           m3 = base->z3 / base->kept;
     row->cost = log1p(ratio);
     row->cost_error = 2 * UNIT * ((mn_tilt_rounding(row->V) + 4) * (ratio / (1 + ratio)) + row->cost);
     row->scale = 1;
@@ -58,7 +60,8 @@ bool mn_row_prepare(mn_row *row)
 static double excess(double s)
 {
     if (fabs(s) > .01) return (1 + s) * log1p(s) - s;
-    return s * s * (1 / 2. - s * (1 / 6. - s * (1 / 12. - s * (1 / 20. - s * (1 / 30. - s * (1 / 42. - s * (1 / 56. - s / 72)))))));
+    return s * s *
+           (1 / 2. - s * (1 / 6. - s * (1 / 12. - s * (1 / 20. - s * (1 / 30. - s * (1 / 42. - s * (1 / 56. - s / 72)))))));
 }
 
 /* Second to fourth cumulant from the moments. */
@@ -74,19 +77,22 @@ static point evaluate(const mn_row *row, double l)
 {
     bool wide = !row->base.plain || l * (row->center - row->base.least) > 700;
     mn_tilt_sums sums = mn_tilt()->weigh(row->out, row->z, row->center, l, wide, row->V);
-    double kept = row->base.kept, F = sums.phi / kept, s = sums.gain / kept, Z = 1 + s, over = excess(s), lnz = log1p(s), by = 1 / (kept * Z);
+    double kept = row->base.kept, F = sums.phi / kept, s = sums.gain / kept, Z = 1 + s, over = excess(s), lnz = log1p(s),
+           by = 1 / (kept * Z);
     double mean = sums.x1 * by;
     point at = {.l = l, .kl = (F - over) / Z, .mean = mean, .x2 = sums.x2 * by, .x4 = sums.x4 * by};
     cumulants(&at, sums.x3 * by);
-    /* Sums by their terms' sizes, with sum p |e^x - 1| <= sqrt(2 F (1 + s/3)) by Bennett's bound on phi and Cauchy's; the terms of phi
-     * where x is far from 0, at most 2 + |x| for each of phi; x by its two roundings, p by that of exp, and ln Z. */
+    /* Sums by their terms' sizes, with sum p |e^x - 1| <= sqrt(2 F (1 + s/3)) by Bennett's bound on phi and Cauchy's; the
+     * terms of phi where x is far from 0, at most 2 + |x| of each; x by its two roundings, p by that of exp, ln Z. */
     double sizes = (F + (fabs(lnz) + fabs(at.kl)) * sqrt(2 * F * (1 + fabs(s)))) / Z;
-    at.error = UNIT * (2 * mn_tilt_rounding(row->V) * sizes + 4 * (2 + fmin(l * (row->center - row->base.least), 708)) * F / Z + 3 * at.x2 + 2 * BASE_ERROR * fabs(at.kl) + 4 * over / Z +
-                       (fabs(s) > .01 ? 4 * (fabs(lnz) + fabs(s) / Z) : 0));
+    at.error = UNIT *
+               (2 * mn_tilt_rounding(row->V) * sizes + 4 * (2 + fmin(l * (row->center - row->base.least), 708)) * F / Z +
+                3 * at.x2 + 2 * BASE_ERROR * fabs(at.kl) + 4 * over / Z + (fabs(s) > .01 ? 4 * (fabs(lnz) + fabs(s) / Z) : 0));
     return at;
 }
 
-/* The same for a plain row, by KL = E x - ln Z: cheaper, and good where the KL is not small. rough: to about five digits, no bound. */
+/* The same for a plain row, by KL = E x - ln Z: cheaper, and good where the KL is not small. rough: to about five digits, no
+ * bound. */
 static point evaluate_directly(const mn_row *row, double l, bool rough)
 {
     double sums[5], kept = row->base.kept;
@@ -94,7 +100,8 @@ static point evaluate_directly(const mn_row *row, double l, bool rough)
     double mean = sums[1] / sums[0], x2 = sums[2] / sums[0], lnz = log(sums[0] / kept);
     point at = {.l = l, .kl = mean - lnz, .mean = mean, .x2 = x2, .x4 = sums[4] / sums[0]};
     cumulants(&at, sums[3] / sums[0]);
-    at.error = UNIT * (mn_tilt_rounding(row->V) * (sqrt(x2) + fabs(mean) + 2) + 3 * x2 + 2 * BASE_ERROR * fabs(at.kl) + 4 * (fabs(mean) + fabs(lnz) + 1));
+    at.error = UNIT * (mn_tilt_rounding(row->V) * (sqrt(x2) + fabs(mean) + 2) + 3 * x2 + 2 * BASE_ERROR * fabs(at.kl) +
+                       4 * (fabs(mean) + fabs(lnz) + 1));
     return at;
 }
 
@@ -118,8 +125,8 @@ static double step(const point *at, double target)
     return e;
 }
 
-/* Bound on what the model leaves out between l and l (1 + e): the fifth cumulant, at most the fifth moment and ten times the second
- * and third, by the range of x; and the errors of the cumulants. INFINITY where e is too large for it. */
+/* Bound on what the model leaves out between l and l (1 + e): the fifth cumulant, at most the fifth moment and ten times the
+ * second and third, by the range of x; and the errors of the cumulants. INFINITY where e is too large for it. */
 static double model_error(const mn_row *row, const point *at, double e)
 {
     double range = at->l * (row->base.most - row->base.least), m4 = at->k4 + 3 * at->var * at->var;

@@ -65,8 +65,8 @@ static uint64_t kth_key(const double *lp, size_t A, size_t k, const int32_t *alw
 }
 
 /* Lists always and the first k others that are at least the k-th greatest, among n candidates (NULL: all). */
-static void list(int32_t *ids, const double *lp, const int32_t *candidates, size_t n, uint64_t kth, size_t k, const int32_t *always,
-                 size_t n_always)
+static void list(int32_t *ids, const double *lp, const int32_t *candidates, size_t n, uint64_t kth, size_t k,
+                 const int32_t *always, size_t n_always)
 {
     size_t above = 0, at = 0, used = 0, out = 0;
     for (size_t c = 0; c < n; c++) {

@@ -1,14 +1,14 @@
-/* A row over a large vocabulary as M listed symbols and one cell for the rest: what the policy can tell apart. Within the rest the
- * policy follows the base, so by the chain rule the KL over the M + 1 cells is that over the whole vocabulary. */
+/* A row over a large vocabulary as M listed symbols and one cell for the rest: what the policy can tell apart. Within the rest
+ * the policy follows the base, so by the chain rule the KL over the M + 1 cells is that over the whole vocabulary. */
 #ifndef MN_CELLS_H
 #define MN_CELLS_H
 
 #include "base/base.h"
 
-/* Lists all of `always` (rising, no two equal, n_always <= M) and the likeliest others, M <= A in all, ids rising; among equals the
- * lowest ids. lp: [A], normalised (its sum is kept as it is). lp_cells: [M+1], last the rest, summed over the rest itself so that
- * it is accurate however small; -INFINITY where M = A. MN_ERR_NUM on NaN. One exp an entry and about three passes; the same bits
- * on any processor. No allocation. */
+/* Lists all of `always` (rising, no two equal, n_always <= M) and the likeliest others, M <= A in all, ids rising; among
+ * equals the lowest ids. lp: [A], normalised (its sum is kept as it is). lp_cells: [M+1], last the rest, summed over the rest
+ * itself so that it is accurate however small; -INFINITY where M = A. MN_ERR_NUM on NaN. One exp an entry and about three
+ * passes; the same bits on any processor. No allocation. */
 MN_CHECKED mn_status mn_cells_select(int32_t *ids /* [M] */, double *lp_cells /* [M+1] */, const double *lp, size_t A, size_t M,
                                      const int32_t *always, size_t n_always, mn_err *err);
 

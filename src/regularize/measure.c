@@ -27,7 +27,8 @@ static double measure(const mn_row *row, mn_reg_kind kind, double l)
 static double between(double lo, double hi, double f_lo, double f_hi, double limit, double order, int steps)
 {
     double l = lo == 0 ? hi * pow(limit / f_hi, 1 / order) : lo + (hi - lo) * (limit - f_lo) / (f_hi - f_lo);
-    if (steps % 3 == 2 || !(l > lo && l < hi)) l = lo == 0 ? hi * (hi < 1e-3 ? fmax(hi, 0x1p-60) : .5) : hi > 4 * lo ? sqrt(lo) * sqrt(hi) : lo + (hi - lo) / 2;
+    if (steps % 3 == 2 || !(l > lo && l < hi))
+        l = lo == 0 ? hi * (hi < 1e-3 ? fmax(hi, 0x1p-60) : .5) : hi > 4 * lo ? sqrt(lo) * sqrt(hi) : lo + (hi - lo) / 2;
     return l > lo && l < hi ? l : lo;
 }
 

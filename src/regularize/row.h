@@ -1,5 +1,5 @@
-/* One row on its way through a regulariser. Two solvers give the same answer: budget.c in double with a proven error, which nearly
- * every row allows, and wide.c in 113-bit arithmetic for the others. */
+/* One row on its way through a regulariser. Two solvers give the same answer: budget.c in double with a proven error, which
+ * nearly every row allows, and wide.c in 113-bit arithmetic for the others. */
 #ifndef MN_ROW_H
 #define MN_ROW_H
 

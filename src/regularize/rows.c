@@ -39,7 +39,8 @@ static mn_status keys(const json_t *row, place at, mn_err *err)
     static const char *const known[] = {"base", "lp_base", "scores", "budget_nats", "help"};
     const char *key;
     json_t *value;
-    if (!json_is_object(row)) return mn_fail_at(err, MN_ERR_INPUT, at.file, at.line, 0, "expected an object with base and scores");
+    if (!json_is_object(row))
+        return mn_fail_at(err, MN_ERR_INPUT, at.file, at.line, 0, "expected an object with base and scores");
     json_object_foreach((json_t *)row, key, value)
     {
         size_t i = 0;
@@ -56,7 +57,8 @@ static mn_status number(double *out, const json_t *row, const char *key, double 
 {
     const json_t *value = json_object_get(row, key);
     *out = otherwise;
-    if (value && mn_json_number(out, value) != MN_OK) return mn_fail_at(err, MN_ERR_INPUT, at.file, at.line, 0, "%s: expected a number", key);
+    if (value && mn_json_number(out, value) != MN_OK)
+        return mn_fail_at(err, MN_ERR_INPUT, at.file, at.line, 0, "%s: expected a number", key);
     return MN_OK;
 }
 
@@ -82,7 +84,8 @@ static mn_status read_base(room *r, const json_t *values, bool logarithms, bool 
         else r->lp[i] = log(given[i]);
     }
     if (!help) return MN_OK;
-    if (!(mass >= 0 && mass <= 1)) return mn_fail_at(err, MN_ERR_INPUT, at.file, at.line, 0, "help: %g is not a probability", mass);
+    if (!(mass >= 0 && mass <= 1))
+        return mn_fail_at(err, MN_ERR_INPUT, at.file, at.line, 0, "help: %g is not a probability", mass);
     r->base[n] = mass, r->lp[n] = log(mass);
     return MN_OK;
 }
@@ -93,19 +96,22 @@ static mn_status read_row(room *r, mn_budget_answer *out, const json_t *row, dou
     MN_TRY(keys(row, at, err));
     const json_t *logarithms = json_object_get(row, "lp_base"), *base = logarithms ? logarithms : json_object_get(row, "base");
     const json_t *scores = json_object_get(row, "scores");
-    if (!json_is_array(base) || !json_is_array(scores)) 
-        return mn_fail_at(err, MN_ERR_INPUT, at.file, at.line, 0, "%s: expected a list of numbers", json_is_array(base) ? "scores" : logarithms ? "lp_base" : "base");
+    if (!json_is_array(base) || !json_is_array(scores))
+        return mn_fail_at(err, MN_ERR_INPUT, at.file, at.line, 0, "%s: expected a list of numbers",
+                          json_is_array(base) ? "scores" : logarithms ? "lp_base" : "base");
     *out = (mn_budget_answer){.line = at.line, .help = json_object_get(row, "help"), .V = json_array_size(base)};
     out->V += out->help;
     if (!json_array_size(base)) return mn_fail_at(err, MN_ERR_INPUT, at.file, at.line, 0, "the base has no entries");
     if (json_array_size(scores) != out->V)
-        return mn_fail_at(err, MN_ERR_INPUT, at.file, at.line, 0, "scores: expected %zu (one for each entry of the base%s), got %zu", out->V,
+        return mn_fail_at(err, MN_ERR_INPUT, at.file, at.line, 0,
+                          "scores: expected %zu (one for each entry of the base%s), got %zu", out->V,
                           out->help ? ", and help" : "", json_array_size(scores));
     MN_TRY(number(&mass, row, "help", 0, at, err));
     MN_TRY(number(&out->limit, row, "budget_nats", limit, at, err));
     if (!json_object_get(row, "budget_nats") && limit < 0)
         return mn_fail_at(err, MN_ERR_INPUT, at.file, at.line, 0, "no budget_nats, and no limit for rows without one");
-    if (out->limit < 0) return mn_fail_at(err, MN_ERR_INPUT, at.file, at.line, 0, "budget_nats: expected at least 0, got %g", out->limit);
+    if (out->limit < 0)
+        return mn_fail_at(err, MN_ERR_INPUT, at.file, at.line, 0, "budget_nats: expected at least 0, got %g", out->limit);
     MN_TRY(grow(r, out->V, err));
     MN_TRY(read_base(r, base, logarithms, out->help, mass, at, err));
     return list(r->scores, scores, "scores", at, err);
@@ -114,7 +120,8 @@ static mn_status read_row(room *r, mn_budget_answer *out, const json_t *row, dou
 static mn_status solve(room *r, mn_budget_answer *out, place at, mn_err *err)
 {
     mn_err why = {0};
-    if (mn_regularize(MN_REG_BUDGET, r->lp_policy, &out->lambda, &out->nats, r->lp, r->scores, &out->limit, 1, out->V, &why) != MN_OK)
+    if (mn_regularize(MN_REG_BUDGET, r->lp_policy, &out->lambda, &out->nats, r->lp, r->scores, &out->limit, 1, out->V, &why) !=
+        MN_OK)
         return mn_fail_at(err, MN_ERR_INPUT, at.file, at.line, 0, "%s", why.message + strlen("row 0, "));
     for (size_t i = 0; i < out->V; i++) r->policy[i] = out->lambda > 0 ? exp(r->lp_policy[i]) : r->base[i];
     out->base = r->base, out->policy = r->policy;
@@ -131,7 +138,8 @@ static mn_status answer_line(room *r, mn_budget_answer *out, const char *text, s
     return status;
 }
 
-mn_status mn_budget_file(const char *path, double limit, void (*answer)(void *arg, const mn_budget_answer *answer), void *arg, mn_err *err)
+mn_status mn_budget_file(const char *path, double limit, void (*answer)(void *arg, const mn_budget_answer *answer), void *arg,
+                         mn_err *err)
 {
     mn_lines lines;
     room r = {0};

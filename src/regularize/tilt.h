@@ -1,5 +1,6 @@
 /* Passes over one row, in the fastest instruction set here; the bits are the same in all of them. The base is p = exp(lp), the
- * tilt p e^x, x = l z - l center, l center rounded. Every sum is within mn_tilt_rounding(V) units of 2^-53 of its terms' sizes. */
+ * tilt p e^x, x = l z - l center, l center rounded. Every sum is within mn_tilt_rounding(V) units of 2^-53 of its terms'
+ * sizes. */
 #ifndef MN_TILT_H
 #define MN_TILT_H
 
@@ -39,8 +40,8 @@ typedef struct mn_tilt_passes {
     void (*moments)(double moments[3], const double *p, const double *z, double center, double scale, size_t V);
     /* x is held within [-708, 709]; wide: some x may need that. */
     mn_tilt_sums (*weigh)(const double *p, const double *z, double center, double l, bool wide, size_t V);
-    /* Cheaper where the KL is not small: sums[k] = sum p e^x x^k, k = 0..4, of a plain row with -700 <= x <= 700; rough: only to
-     * about five digits, and not the last. */
+    /* Cheaper where the KL is not small: sums[k] = sum p e^x x^k, k = 0..4, of a plain row with -700 <= x <= 700; rough: only
+     * to about five digits, and not the last. */
     void (*weigh_directly)(double sums[5], const double *p, const double *z, double center, double l, bool rough, size_t V);
     /* Ids with lp >= from into ids [cap], rising; returns how many there are, at most cap + 8 counted. *nan: lp has one. */
     size_t (*gather)(int32_t *ids, size_t cap, const double *lp, size_t V, double from, bool *nan);

@@ -2,7 +2,7 @@
 #include "base/lanes.h"
 #include "regularize/tilt.h"
 
-enum { CHUNK = MN_TILT_CHUNK, AHEAD = 128 }; /* entries to ask the caches for in advance */
+enum { CHUNK = MN_TILT_CHUNK, AHEAD = 512 }; /* entries to ask the caches for in advance */
 
 /* Nearly every row is plain, and then needs no care at each entry. */
 LANES_TARGET static mn_tilt_base plain_base(double *p, const double *lp, const double *z, size_t V)
@@ -41,7 +41,8 @@ LANES_TARGET static mn_tilt_base base(double *p, const double *lp, const double 
 {
     mn_tilt_base out = plain_base(p, lp, z, V);
     if (out.plain) return out;
-    const lanes lowest = all(MN_TILT_LOWEST), zero = all(0), big = all(INFINITY), none = all(-INFINITY), finite = all(-0x1.fffffffffffffp1023);
+    const lanes lowest = all(MN_TILT_LOWEST), zero = all(0), big = all(INFINITY), none = all(-INFINITY),
+                finite = all(-0x1.fffffffffffffp1023);
     tally kept = {zero, zero}, masked = kept;
     lanes least_z = big, most_z = none, highest = none, likeliest_masked = none;
     unsigned bad = 0;
@@ -144,7 +145,8 @@ LANE void weigh_directly_over(double out[5], const double *p, const double *z, d
     for (int k = 0; k < 5; k++) out[k] = tally_total(&sum[k]);
 }
 
-LANES_TARGET static void weigh_directly(double out[5], const double *p, const double *z, double center, double l, bool rough, size_t V)
+LANES_TARGET static void weigh_directly(double out[5], const double *p, const double *z, double center, double l, bool rough,
+                                        size_t V)
 {
     if (rough) weigh_directly_over(out, p, z, center, l, true, V);
     else weigh_directly_over(out, p, z, center, l, false, V);
@@ -191,7 +193,8 @@ LANES_TARGET static double rest(const double *lp, size_t from, size_t to, const 
     return tally_total(&sum);
 }
 
-LANES_TARGET static void write_row(double *out, const double *lp, const double *z, double center, double l, double lnz, size_t V)
+LANES_TARGET static void write_row(double *out, const double *lp, const double *z, double center, double l, double lnz,
+                                   size_t V)
 {
     const lanes c = all(center), by = all(l), minus = all(-lnz);
     for (size_t i = 0; i < V; i += 8) {
@@ -232,7 +235,8 @@ LANES_TARGET static void slopes(double out[4], const double *pi, const double *z
     for (int k = 0; k < 4; k++) out[k] = tally_total(&sum[k]);
 }
 
-LANES_TARGET static double gradient(double *pi, const double *z, const double *g, double center, double l, double a, double b, size_t V)
+LANES_TARGET static double gradient(double *pi, const double *z, const double *g, double center, double l, double a, double b,
+                                    size_t V)
 {
     const lanes zero = all(0), c = all(center), by_t = all(a), by_1 = all(b), by = all(l);
     tally sum = {zero, zero};

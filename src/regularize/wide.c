@@ -1,5 +1,5 @@
-/* The same problem in 113-bit arithmetic, for rows that double cannot decide: entries of probability below e^-708 that matter, scores
- * of 1e300, budgets of 1e-300, steps between neighbouring doubles l that cross the limit. */
+/* The same problem in 113-bit arithmetic, for rows that double cannot decide: entries of probability below e^-708 that matter,
+ * scores of 1e300, budgets of 1e-300, steps between neighbouring doubles l that cross the limit. */
 #include <math.h>
 #include <string.h>
 
@@ -138,8 +138,8 @@ static wide_row prepare(const mn_row *row)
     return w;
 }
 
-/* How much higher entry i is than an entry (lp, z): lp_i - lp + l z_i - l z. The four terms are exact, and their sum is compensated
- * (Knuth's two-sum); *size is to be taken by 8 UNIT for the error. */
+/* How much higher entry i is than an entry (lp, z): lp_i - lp + l z_i - l z. The four terms are exact, and their sum is
+ * compensated (Knuth's two-sum); *size is to be taken by 8 UNIT for the error. */
 static wide rise_over(wide *size, const mn_row *row, size_t i, double l, double lp, double z)
 {
     wide terms[] = {row->lp[i], (wide)l * row->z[i], -lp, -(wide)l * z}, sum = 0, lost = 0;
@@ -187,8 +187,8 @@ static wide_point near_point(const wide_row *w, double l)
                         .lp = w->top, .z = w->center, .lnz = lnz + log_of(w->kept)};
 }
 
-/* Everything relative to the likeliest entry h of the tilt, x = l (z - z_h): entries far below it do not count, so nothing large is
- * ever subtracted. */
+/* Everything relative to the likeliest entry h of the tilt, x = l (z - z_h): entries far below it do not count, so nothing
+ * large is ever subtracted. */
 static wide_point far_point(const wide_row *w, double l, size_t h)
 {
     const double *lp = w->row->lp, *z = w->row->z;
@@ -203,8 +203,8 @@ static wide_point far_point(const wide_row *w, double l, size_t h)
     mean /= Z;
     wide lnz = log_of(Z), base = log_of(w->kept) + w->top - lp[h];
     sizes = sizes / Z * (1 + size_of(mean)) + lnz + size_of(base);
-    return (wide_point){.kl = mean - lnz + base, .error = UNIT * (double)(w->row->V + 100) * sizes, .var = square / Z - mean * mean,
-                        .lp = lp[h], .z = z[h], .lnz = lnz};
+    return (wide_point){.kl = mean - lnz + base, .error = UNIT * (double)(w->row->V + 100) * sizes,
+                        .var = square / Z - mean * mean, .lp = lp[h], .z = z[h], .lnz = lnz};
 }
 
 static wide_point evaluate(const wide_row *w, double l)
