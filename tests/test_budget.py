@@ -150,6 +150,15 @@ def test_a_step_between_neighbouring_doubles():
     assert kl_exact(lp[0], z[0], l[0]) <= .5 < kl_exact(lp[0], z[0], np.nextafter(l[0], 1)) and nats[0] <= .5
 
 
+def test_the_likeliest_entry_far_from_all_others():
+    """Heights relative to its score of -1e300 are all equal in any fixed precision; among themselves they are not."""
+    lp = np.array([-1.5, -1.479, -691.5, -10001.5, -1.574, -1.822, 0])
+    lp[6] = np.log(1 - np.exp(lp[:6]).sum())
+    z = np.array([-5145.4, -1e300, -20127.2, 130119.9, 80482.2, 80099.6, 0])
+    _, l, nats = regularize(lp[None], z[None], [1.6323])
+    assert_right(lp, z, 1.6323, l[0], nats[0])
+
+
 def test_a_million_entries():
     rng = np.random.default_rng(3)
     lp, z, b = ordinary(rng, 1, 1000000, 2.5, 2, 1e-3, .1)

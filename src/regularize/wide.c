@@ -210,14 +210,11 @@ static wide_point far_point(const wide_row *w, double l, size_t h)
 static wide_point evaluate(const wide_row *w, double l)
 {
     const mn_row *row = w->row;
-    wide top = 0, size;
+    wide size;
     size_t h = row->V;
-    for (size_t i = 0; i < row->V; i++) {
-        if (!is_kept(row, i)) continue;
-        wide y = rise_over(&size, row, i, l, w->top, w->center);
-        if (h == row->V || y > top) h = i, top = y;
-    }
-    return top < 10000 ? near_point(w, l) : far_point(w, l, h);
+    for (size_t i = 0; i < row->V; i++)
+        if (is_kept(row, i) && (h == row->V || rise_over(&size, row, i, l, row->lp[h], row->z[h]) > 0)) h = i;
+    return rise_over(&size, row, h, l, w->top, w->center) < 10000 ? near_point(w, l) : far_point(w, l, h);
 }
 
 static mn_row_answer answer(const wide_row *w, double l, const wide_point *at)
