@@ -72,12 +72,13 @@ static void audit_found(void *arg, const char *line)
 
 static mn_status run(const char *dir, size_t threads, const char *page, mn_summary *summary, mn_audit *audit, mn_err *err)
 {
-    static const char *const sets[] = {"steps=30",
+    static const char *const sets[] = {"steps=32",
                                        "episodes=64",
-                                       "base_episodes=128",
-                                       "log_every=30",
+                                       "base_episodes=192",
+                                       "log_every=32",
                                        "world.tokens=48",
-                                       "world.prompt=A friendly teacher talks with a student about fractions. They speak in short, natural sentences.",
+                                       "world.prompt=A conversation between a friendly teacher and a student. They speak in short sentences.\n\n"
+                                       "Teacher: Hello! Today we will learn about fractions.\n\nStudent: Okay, I have my book here.",
                                        "regularizer.budget_nats=10"};
     char marker[4096];
     snprintf(marker, sizeof marker, "%s/run.json", dir);
