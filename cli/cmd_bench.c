@@ -31,7 +31,8 @@ static void show(const bench *b, const char *what, double value, const char *uni
         puts("}");
     } else {
         printf("%-52s %10.4g %-9s", what, value, unit);
-        if (limit > 0) printf(" limit: %s %g%s", at_most ? "at most" : "at least", limit, (value <= limit) == at_most ? "" : "  (missed)");
+        if (limit > 0)
+            printf(" limit: %s %g%s", at_most ? "at most" : "at least", limit, (value <= limit) == at_most ? "" : "  (missed)");
         putchar('\n');
     }
     fflush(stdout);
@@ -81,8 +82,9 @@ static void keep_speed(void *arg, const mn_progress *p)
 
 static void remove_run(const char *dir)
 {
-    static const char *const names[] = {"run.json", "steps.jsonl", "episodes.jsonl", "timing.jsonl", "heads.000000", "heads.000001", "heads.000002",
-                                        "checkpoint.000001", "checkpoint.000002", "checkpoint.000003"};
+    static const char *const names[] = {"run.json",          "steps.jsonl",      "episodes.jsonl", "timing.jsonl",
+                                        "heads.000000",      "heads.000001",     "heads.000002",   "checkpoint.000001",
+                                        "checkpoint.000002", "checkpoint.000003"};
     char path[128];
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         snprintf(path, sizeof path, "%s/%s", dir, names[i]);
@@ -94,12 +96,22 @@ static void remove_run(const char *dir)
 /* Rollout, reward and update from end to end on the default model. */
 static mn_status bench_training(bench *b, size_t threads)
 {
-    static const char *const sets[] = {"steps=2", "episodes=128", "base_episodes=2", "log_every=2", "world.tokens=64",
-                                       "world.prompt=A friendly teacher talks with a student about fractions. They speak in short, natural sentences."};
+    static const char *const sets[] = {
+        "steps=2",
+        "episodes=128",
+        "base_episodes=2",
+        "log_every=2",
+        "world.tokens=64",
+        "world.prompt=A friendly teacher talks with a student about fractions. They speak in short, natural sentences."};
     char dir[] = "/tmp/mightnt-bench-XXXXXX";
     if (!mkdtemp(dir)) return mn_fail(&b->err, MN_ERR_IO, "no temporary folder can be made in /tmp");
-    mn_train_opts opts = {.sets = sets, .n_sets = sizeof sets / sizeof *sets, .dir = dir, .threads = threads, .progress = keep_speed,
-                          .stop = cli_interrupted, .arg = b};
+    mn_train_opts opts = {.sets = sets,
+                          .n_sets = sizeof sets / sizeof *sets,
+                          .dir = dir,
+                          .threads = threads,
+                          .progress = keep_speed,
+                          .stop = cli_interrupted,
+                          .arg = b};
     mn_status status = mn_train(&opts, &b->err);
     remove_run(dir);
     if (status == MN_OK) show(b, "training on SmolLM2-135M, labels included", b->tokens_per_s, "tokens/s", 900, false);
@@ -108,8 +120,9 @@ static mn_status bench_training(bench *b, size_t threads)
 
 int cmd_bench(int argc, char **argv)
 {
-    static const mn_verb verb = {"bench", "", "measures this machine beside the project's limits, in about a minute", "mightnt bench",
-                                 "One measurement each, as the machine is: nothing else should run. `./run bench` has more, with peers.\n"};
+    static const mn_verb verb = {
+        "bench", "", "measures this machine beside the project's limits, in about a minute", "mightnt bench",
+        "One measurement each, as the machine is: nothing else should run. `./run bench` has more, with peers.\n"};
     bench b = {0};
     int64_t threads = 0;
     const mn_option options[] = {

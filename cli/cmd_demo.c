@@ -1,4 +1,5 @@
 /* mightnt demo: the main job from end to end, small: train, audit, show. */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,10 @@
 #include "options.h"
 
 enum { WIDTH = 56 };
+
+#define PROMPT                                                                                    \
+    "A conversation between a friendly teacher and a student. They speak in short sentences.\n\n" \
+    "Teacher: Hello! Today we will learn about fractions.\n\nStudent: Okay, I have my book here."
 
 /* Prints the next part of *text that fits into a column, cut at a space or a line end; moves *text past it. */
 static void print_column(const char **text)
@@ -45,8 +50,11 @@ static void print_pair(const char *left, const char *right)
 
 static void print_result(const mn_summary *s, const mn_audit *a, const char *page)
 {
-    printf("\nreturn   %.3f +- %.3f before, %.3f +- %.3f after %zu steps (%+.1f standard errors)\n", s->before, s->before_se, s->after, s->after_se,
-           s->steps, (s->after - s->before) / (s->before_se * s->before_se + s->after_se * s->after_se > 0 ? __builtin_sqrt(s->before_se * s->before_se + s->after_se * s->after_se) : 1));
+    double error = hypot(s->before_se, s->after_se);
+    printf("\nreturn   %.3f +- %.3f before, %.3f +- %.3f after %zu steps", s->before, s->before_se, s->after, s->after_se,
+           s->steps);
+    if (error > 0) printf(" (%+.1f standard errors)", (s->after - s->before) / error);
+    putchar('\n');
     printf("nats     %.2f an episode; never more than %.6f of the %g allowed\n", s->nats, s->most_nats, s->budget_nats);
     printf("audit    %zu episodes, %zu tokens replayed: %zu differences\n", a->episodes, a->tokens, a->differences);
     if (s->tokens_per_s > 0) printf("speed    %.0f tokens a second\n", s->tokens_per_s);
@@ -58,10 +66,11 @@ static void progress(void *arg, const mn_progress *p)
 {
     (void)arg;
     if (isatty(STDERR_FILENO))
-        fprintf(stderr, "\r\033[Kstep %zu/%zu  return %.3f (base %.3f)  nats %.2f  %.0f tokens/s  %.0f s left", p->step, p->steps, p->value, p->base_value,
-                p->nats, p->tokens_per_s, p->seconds_left);
+        fprintf(stderr, "\r\033[Kstep %zu/%zu  return %.3f (base %.3f)  nats %.2f  %.0f tokens/s  %.0f s left", p->step,
+                p->steps, p->value, p->base_value, p->nats, p->tokens_per_s, p->seconds_left);
     else if (p->step % 10 == 0)
-        fprintf(stderr, "step %zu/%zu  return %.3f (base %.3f)  nats %.2f  %.0f s left\n", p->step, p->steps, p->value, p->base_value, p->nats, p->seconds_left);
+        fprintf(stderr, "step %zu/%zu  return %.3f (base %.3f)  nats %.2f  %.0f s left\n", p->step, p->steps, p->value,
+                p->base_value, p->nats, p->seconds_left);
 }
 
 static void audit_found(void *arg, const char *line)
@@ -77,13 +86,18 @@ static mn_status run(const char *dir, size_t threads, const char *page, mn_summa
                                        "base_episodes=192",
                                        "log_every=32",
                                        "world.tokens=48",
-                                       "world.prompt=A conversation between a friendly teacher and a student. They speak in short sentences.\n\n"
-                                       "Teacher: Hello! Today we will learn about fractions.\n\nStudent: Okay, I have my book here.",
-                                       "regularizer.budget_nats=10"};
+                                       "regularizer.budget_nats=10",
+                                       "world.prompt=" PROMPT};
     char marker[4096];
     snprintf(marker, sizeof marker, "%s/run.json", dir);
-    mn_train_opts train = {.sets = sets, .n_sets = sizeof sets / sizeof *sets, .dir = dir, .resume = access(marker, F_OK) == 0, .threads = threads,
-                           .command = "mightnt demo", .progress = progress, .stop = cli_interrupted};
+    mn_train_opts train = {.sets = sets,
+                           .n_sets = sizeof sets / sizeof *sets,
+                           .dir = dir,
+                           .resume = access(marker, F_OK) == 0,
+                           .threads = threads,
+                           .command = "mightnt demo",
+                           .progress = progress,
+                           .stop = cli_interrupted};
     mn_audit_opts check = {.dir = dir, .threads = threads, .found = audit_found, .stop = cli_interrupted};
     fprintf(stderr, "A teacher and a student, both spoken by SmolLM2-135M. The teacher learns to make the student's lines\n"
                     "sound happy, and may spend 10 nats of KL an episode on it. Training (some minutes) ...\n");
@@ -97,7 +111,8 @@ static mn_status run(const char *dir, size_t threads, const char *page, mn_summa
 
 int cmd_demo(int argc, char **argv)
 {
-    static const mn_verb verb = {"demo", "[-o DIR]", "trains, audits and shows an agent on SmolLM2, in some minutes", "mightnt demo -o demo-run",
+    static const mn_verb verb = {"demo", "[-o DIR]", "trains, audits and shows an agent on SmolLM2, in some minutes",
+                                 "mightnt demo -o demo-run",
                                  "Goes on with the run in DIR where there is one; remove DIR to begin anew.\n"};
     const char *dir = "demo-run";
     int64_t threads = 0;

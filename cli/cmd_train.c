@@ -46,12 +46,13 @@ static void progress(void *arg, const mn_progress *p)
     show_time(left, sizeof left, p->seconds_left);
     if (p->budget_nats < 1e300) snprintf(budget, sizeof budget, " of %.3g", p->budget_nats);
     if (*json) {
-        printf("{\"step\": %zu, \"steps\": %zu, \"return\": %.6g, \"base_return\": %.6g, \"nats\": %.6g, \"tokens_per_s\": %.1f}\n", p->step, p->steps,
-               p->value, p->base_value, p->nats, p->tokens_per_s);
+        printf("{\"step\": %zu, \"steps\": %zu, \"return\": %.6g, \"base_return\": %.6g, \"nats\": %.6g, \"tokens_per_s\": "
+               "%.1f}\n",
+               p->step, p->steps, p->value, p->base_value, p->nats, p->tokens_per_s);
         fflush(stdout);
     } else if (isatty(STDERR_FILENO)) {
-        fprintf(stderr, "\r\033[Kstep %zu/%zu  return %.3f (base %.3f)  nats %.2f%s  %.0f tokens/s  %s left%s", p->step, p->steps, p->value,
-                p->base_value, p->nats, budget, p->tokens_per_s, left, p->step == p->steps ? "\n" : "");
+        fprintf(stderr, "\r\033[Kstep %zu/%zu  return %.3f (base %.3f)  nats %.2f%s  %.0f tokens/s  %s left%s", p->step,
+                p->steps, p->value, p->base_value, p->nats, budget, p->tokens_per_s, left, p->step == p->steps ? "\n" : "");
         fflush(stderr);
     }
 }
@@ -131,8 +132,16 @@ static int train(const request *r, int argc, char **argv)
     char *command = command_line(argc, argv);
     mn_err err = {0};
     bool json = r->json;
-    mn_train_opts opts = {.config = r->config, .sets = sets, .n_sets = r->sets.n, .dir = r->resume ? r->resume : r->out, .resume = r->resume != NULL,
-                          .threads = (size_t)r->threads, .command = command, .progress = progress, .stop = cli_interrupted, .arg = &json};
+    mn_train_opts opts = {.config = r->config,
+                          .sets = sets,
+                          .n_sets = r->sets.n,
+                          .dir = r->resume ? r->resume : r->out,
+                          .resume = r->resume != NULL,
+                          .threads = (size_t)r->threads,
+                          .command = command,
+                          .progress = progress,
+                          .stop = cli_interrupted,
+                          .arg = &json};
     mn_status status = sets && command ? MN_OK : mn_fail(&err, MN_ERR_MEMORY, "out of memory");
     if (status == MN_OK) {
         for (size_t i = 0; i < r->sets.n; i++) sets[i] = r->sets.items[i];

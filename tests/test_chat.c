@@ -16,7 +16,7 @@ static mn_chat_rules rules;
 static int open_rules(void **state)
 {
     (void)state;
-    return mn_chat_rules_new(&rules, "teacher", "student", 12, 2, NULL);
+    return mn_chat_rules_new(&rules, "teacher", "student", 12, 2, NULL) == MN_OK ? 0 : 1;
 }
 
 static int close_rules(void **state)

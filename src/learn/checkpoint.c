@@ -37,14 +37,21 @@ static mn_status put_all(mn_buf *buf, const mn_trainer *t, const header *h, cons
     return put(buf, sum, 1, sizeof sum);
 }
 
-static mn_status save(const char *path, const mn_trainer *t, const uint64_t lengths[2], const float *params, bool optimiser, mn_err *err)
+static mn_status save(const char *path, const mn_trainer *t, const uint64_t lengths[2], const float *params, bool optimiser,
+                      mn_err *err)
 {
     mn_buf buf = {0};
-    header h = {.step = t->step, .lengths = {lengths[0], lengths[1]}, .params = t->heads.n, .features = t->setup.features.projection.n,
-                .optimiser = optimiser, .adam_steps = optimiser ? t->adam.steps : 0, .coefficient = t->coefficient};
+    header h = {.step = t->step,
+                .lengths = {lengths[0], lengths[1]},
+                .params = t->heads.n,
+                .features = t->setup.features.projection.n,
+                .optimiser = optimiser,
+                .adam_steps = optimiser ? t->adam.steps : 0,
+                .coefficient = t->coefficient};
     memcpy(h.magic, magic, sizeof magic);
     mn_status status = put_all(&buf, t, &h, params);
-    status = status == MN_OK ? mn_file_write_atomic(path, buf.data, buf.len, err) : mn_fail(err, MN_ERR_MEMORY, "out of memory");
+    status = status == MN_OK ? mn_file_write_atomic(path, buf.data, buf.len, err)
+                             : mn_fail(err, MN_ERR_MEMORY, "out of memory");
     mn_buf_free(&buf);
     return status;
 }
@@ -69,7 +76,8 @@ static mn_status open_checked(mn_buf *buf, header *h, const char *path, size_t n
         return mn_fail_at(err, MN_ERR_INPUT, path, 0, 0, "is not a checkpoint of this program");
     memcpy(h, buf->data, sizeof *h);
     if (h->params != n || h->features != F || h->optimiser != optimiser)
-        return mn_fail_at(err, MN_ERR_INPUT, path, 0, 0, "is of another shape: %llu parameters and %llu features, expected %zu and %zu",
+        return mn_fail_at(err, MN_ERR_INPUT, path, 0, 0,
+                          "is of another shape: %llu parameters and %llu features, expected %zu and %zu",
                           (unsigned long long)h->params, (unsigned long long)h->features, n, F);
     if (buf->len == size) crypto_hash_sha256(sum, (unsigned char *)buf->data, size - sizeof sum);
     if (buf->len != size || memcmp(sum, buf->data + size - sizeof sum, sizeof sum) != 0)

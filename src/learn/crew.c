@@ -127,7 +127,8 @@ mn_status mn_crew_new(mn_crew **out, const mn_setup *setup, size_t threads, size
     crew->setup = setup;
     crew->hands = mn_alloc(threads, sizeof *crew->hands);
     mn_status status = crew->hands ? MN_OK : mn_fail(err, MN_ERR_MEMORY, "out of memory");
-    while (status == MN_OK && crew->threads < threads) status = open_hand(&crew->hands[crew->threads++], setup, slots, scores, err);
+    while (status == MN_OK && crew->threads < threads)
+        status = open_hand(&crew->hands[crew->threads++], setup, slots, scores, err);
     if (status != MN_OK) return mn_crew_free(crew), status;
     *out = crew;
     return MN_OK;

@@ -8,7 +8,8 @@ mn_status mn_projection_new(mn_projection *out, size_t n, size_t width, uint64_t
     *out = (mn_projection){.n = n, .width = width < n ? width : n, .scale = .5f};
     if (out->width == n) return MN_OK;
     size_t entries;
-    if (!mn_mul_size(&entries, n, MN_SPARSE) || width > UINT32_MAX / 2) return mn_fail(err, MN_ERR_LIMIT, "projection of %zu inputs", n);
+    if (!mn_mul_size(&entries, n, MN_SPARSE) || width > UINT32_MAX / 2)
+        return mn_fail(err, MN_ERR_LIMIT, "projection of %zu inputs", n);
     MN_ALLOC_OR_FAIL(out->to, entries, err);
     mn_rng rng = mn_rng_split(seed, which, MN_STREAM_PROJECT);
     for (size_t i = 0; i < entries; i++) out->to[i] = (uint32_t)mn_rng_below(&rng, 2 * out->width);

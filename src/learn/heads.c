@@ -22,7 +22,8 @@ mn_status mn_heads_new(mn_heads *heads, size_t F, size_t H, size_t O, mn_err *er
     for (size_t net = 0; net < MN_NETS && ok; net++)
         ok = append(&heads->layers[net][0], &heads->n, F, H) && append(&heads->layers[net][1], &heads->n, H, H) &&
              append(&heads->layers[net][2], &heads->n, H, outputs[net]);
-    if (!ok) return mn_fail(err, MN_ERR_LIMIT, "heads of %zu features, %zu hidden units and %zu outputs cannot be made", F, H, O);
+    if (!ok)
+        return mn_fail(err, MN_ERR_LIMIT, "heads of %zu features, %zu hidden units and %zu outputs cannot be made", F, H, O);
     MN_ALLOC_OR_FAIL(heads->params, heads->n, err);
     return MN_OK;
 }
@@ -51,7 +52,8 @@ static void forward_row(const mn_heads *heads, int net, float *out, const float 
     float *to[MN_LAYERS] = {first, second, out};
     for (size_t l = 0; l < MN_LAYERS; l++) {
         const mn_layer *layer = &heads->layers[net][l];
-        mn_product_row(to[l], l ? to[l - 1] : x, heads->params + layer->weights, heads->params + layer->bias, layer->out, layer->in);
+        mn_product_row(to[l], l ? to[l - 1] : x, heads->params + layer->weights, heads->params + layer->bias, layer->out,
+                       layer->in);
         if (l + 1 < MN_LAYERS) mn_tanh(to[l], layer->out);
     }
 }
@@ -68,7 +70,8 @@ float mn_heads_critic_row(const mn_heads *heads, const float *x)
     return value;
 }
 
-void mn_heads_scores_row(const mn_heads *heads, double *scores, const float *actor, const float *embeddings, const int32_t *ids, size_t M)
+void mn_heads_scores_row(const mn_heads *heads, double *scores, const float *actor, const float *embeddings, const int32_t *ids,
+                         size_t M)
 {
     enum { BLOCK = 256 };
     float z[BLOCK];

@@ -8,7 +8,7 @@
 #include "learn/kernels.h"
 
 enum {
-    CHUNK = 128,  /* rows of a task that goes forward and back; a group is one for each thread, so that it stays in the caches */
+    CHUNK = 128, /* rows of a task that goes forward and back; a group is one for each thread, so that it stays in the caches */
     COLUMNS = 128 /* of a weight matrix in a task that sums gradients over the rows of a group */
 };
 
@@ -30,7 +30,9 @@ mn_status mn_ppo_samples_new(mn_ppo_samples *s, size_t N, size_t F, size_t M, mn
     s->lp_old = mn_alloc(N, sizeof *s->lp_old);
     s->advantage = mn_alloc(N, sizeof *s->advantage);
     s->target = mn_alloc(N, sizeof *s->target);
-    if (s->x && s->ids && s->lp_cells && s->limit && s->logit && s->offset && s->chosen && s->lp_old && s->advantage && s->target) return MN_OK;
+    if (s->x && s->ids && s->lp_cells && s->limit && s->logit && s->offset && s->chosen && s->lp_old && s->advantage &&
+        s->target)
+        return MN_OK;
     mn_ppo_samples_free(s);
     return mn_fail(err, MN_ERR_MEMORY, "out of memory (%zu samples)", N);
 }
@@ -62,9 +64,9 @@ typedef struct net {
 
 /* A thread's own memory. V cells. */
 typedef struct seat {
-    float *z, *p;                                              /* [V] */
-    double *scores, *base, *policy, *d_policy, *d_scores;      /* [V] */
-    float *packed;                                             /* columns of deltas */
+    float *z, *p;                                         /* [V] */
+    double *scores, *base, *policy, *d_policy, *d_scores; /* [V] */
+    float *packed;                                        /* columns of deltas */
 } seat;
 
 /* Sums over the rows of a chunk. */
@@ -76,27 +78,28 @@ typedef struct update {
     const mn_ppo_samples *samples;
     const mn_ppo_opts *opts;
     mn_heads *heads;
-    size_t V, B;             /* cells; rows of a group, the part of a minibatch that is at work */
-    bool plain;              /* the policy is a softmax of base + scores */
-    float mean, inverse;     /* of the advantages */
-    double *log_sum;         /* [N] of exp(lp_cells), where not plain */
-    size_t *order;           /* [N] */
-    float *x;                /* [B,F] */
+    size_t V, B;         /* cells; rows of a group, the part of a minibatch that is at work */
+    bool plain;          /* the policy is a softmax of base + scores */
+    float mean, inverse; /* of the advantages */
+    double *log_sum;     /* [N] of exp(lp_cells), where not plain */
+    size_t *order;       /* [N] */
+    float *x;            /* [B,F] */
     net nets[MN_NETS];
-    float *gradient;         /* [parameters] */
-    sums *chunks;            /* [chunks of a group] */
-    seat *seats;             /* [threads] */
+    float *gradient; /* [parameters] */
+    sums *chunks;    /* [chunks of a group] */
+    seat *seats;     /* [threads] */
     size_t threads, minibatch;
-    const size_t *rows;      /* [n] samples of the group at hand */
+    const size_t *rows; /* [n] samples of the group at hand */
     size_t n;
-    double share;            /* of one row in the minibatch's mean */
+    double share; /* of one row in the minibatch's mean */
 } update;
 
 /* Aligned for the widest vectors, zeroed. */
 static mn_status floats(float **out, size_t rows, size_t columns, mn_err *err)
 {
     size_t n;
-    if (!mn_mul_size(&n, rows, columns) || n > (SIZE_MAX - 64) / sizeof **out) return mn_fail(err, MN_ERR_LIMIT, "the minibatch is too large");
+    if (!mn_mul_size(&n, rows, columns) || n > (SIZE_MAX - 64) / sizeof **out)
+        return mn_fail(err, MN_ERR_LIMIT, "the minibatch is too large");
     n = (n * sizeof **out / 64 + 1) * 64;
     *out = aligned_alloc(64, n);
     if (!*out) return mn_fail(err, MN_ERR_MEMORY, "out of memory (%zu bytes)", n);
@@ -196,7 +199,8 @@ static void forward(const update *u, size_t which, size_t row, size_t rows)
         const mn_layer *layer = &u->heads->layers[which][l];
         const float *from = (l ? of->output[l - 1] : u->x) + row * layer->in;
         float *to = of->output[l] + row * layer->out;
-        mn_product(to, layer->out, from, layer->in, 1, of->ahead[l], u->heads->params + layer->bias, rows, layer->out, layer->in);
+        mn_product(to, layer->out, from, layer->in, 1, of->ahead[l], u->heads->params + layer->bias, rows, layer->out,
+                   layer->in);
         if (l + 1 < MN_LAYERS) mn_tanh(to, rows * layer->out);
     }
 }
@@ -237,14 +241,17 @@ static void learn_plain(const update *u, seat *s, size_t sample, const float *ou
     const float *base = all->lp_cells + sample * u->V;
     size_t cell = (size_t)all->chosen[sample], M = all->M, E = u->heads->O - 2;
     double total, log_sum, nats, penalty = u->opts->kl_coefficient * u->share;
-    if (u->opts->embeddings) mn_dots(s->z, out, u->opts->embeddings, ids, M, E);
-    else if (M == E) memcpy(s->z, out, M * sizeof *out); /* all symbols, in their order */
+    if (u->opts->embeddings)
+        mn_dots(s->z, out, u->opts->embeddings, ids, M, E);
+    else if (M == E)
+        memcpy(s->z, out, M * sizeof *out); /* all symbols, in their order */
     else
         for (size_t j = 0; j < M; j++) s->z[j] = out[ids[j]];
     s->z[M] = out[E];
     mn_softmax(s->p, &total, &log_sum, &nats, base, s->z, u->V);
     double gradient = surrogate(u, sample, (double)base[cell] + (double)s->z[cell] - log_sum, sum) * u->share;
-    mn_softmax_back(s->p, s->p, s->z, (float)((-gradient - penalty * (log_sum + nats)) / total), (float)(penalty / total), u->V);
+    mn_softmax_back(s->p, s->p, s->z, (float)((-gradient - penalty * (log_sum + nats)) / total), (float)(penalty / total),
+                    u->V);
     s->p[cell] += (float)gradient;
     sum->nats += nats;
     sum->lambda += 1;
@@ -265,7 +272,8 @@ static mn_status learn_tilt(const update *u, seat *s, size_t sample, const float
     MN_TRY(mn_regularize(o->kind, s->policy, &lambda, &nats, s->base, s->scores, &limit, 1, u->V, err));
     double gradient = surrogate(u, sample, s->policy[cell] + (drawn ? mn_share_lp(logit, mean) : 0), sum) * u->share;
     s->d_policy[cell] = gradient;
-    MN_TRY(mn_regularize_backward(o->kind, s->d_scores, NULL, s->d_policy, &d_nats, s->policy, &lambda, s->base, s->scores, &limit, 1, u->V, err));
+    MN_TRY(mn_regularize_backward(o->kind, s->d_scores, NULL, s->d_policy, &d_nats, s->policy, &lambda, s->base, s->scores,
+                                  &limit, 1, u->V, err));
     s->d_policy[cell] = 0;
     for (size_t v = 0; v < u->V; v++) s->p[v] = (float)s->d_scores[v];
     *d_logit = drawn ? (float)(gradient * ((double)logit - (double)mean) / (MN_SHARE_DEVIATION * MN_SHARE_DEVIATION)) : 0;
@@ -281,10 +289,14 @@ static mn_status learn_policy(const update *u, seat *s, size_t sample, float *ou
     const int32_t *ids = all->ids + sample * all->M;
     size_t M = all->M, E = u->heads->O - 2;
     float d_logit = 0;
-    if (u->plain) learn_plain(u, s, sample, out, sum);
-    else MN_TRY(learn_tilt(u, s, sample, out, &d_logit, sum, err));
-    if (u->opts->embeddings) mn_dots_back(out, s->p, u->opts->embeddings, ids, M, E);
-    else if (M == E) memcpy(out, s->p, M * sizeof *out);
+    if (u->plain)
+        learn_plain(u, s, sample, out, sum);
+    else
+        MN_TRY(learn_tilt(u, s, sample, out, &d_logit, sum, err));
+    if (u->opts->embeddings)
+        mn_dots_back(out, s->p, u->opts->embeddings, ids, M, E);
+    else if (M == E)
+        memcpy(out, s->p, M * sizeof *out);
     else {
         memset(out, 0, E * sizeof *out);
         for (size_t j = 0; j < M; j++) out[ids[j]] = s->p[j];
@@ -450,14 +462,19 @@ static mn_status epochs(mn_ppo_stats *stats, update *u, mn_adam *adam, mn_rng *r
         }
         if (!epoch) first = total;
     }
-    *stats = (mn_ppo_stats){.policy_loss = total.policy_loss / n, .value_loss = total.value_loss / n, .clip_fraction = total.clipped / n,
-                            .approx_kl = total.approx_kl / n, .nats = total.nats / n, .lambda = total.lambda / n,
-                            .grad_norm = norms / (double)steps, .explained_variance = explained(u->samples, &first)};
+    *stats = (mn_ppo_stats){.policy_loss = total.policy_loss / n,
+                            .value_loss = total.value_loss / n,
+                            .clip_fraction = total.clipped / n,
+                            .approx_kl = total.approx_kl / n,
+                            .nats = total.nats / n,
+                            .lambda = total.lambda / n,
+                            .grad_norm = norms / (double)steps,
+                            .explained_variance = explained(u->samples, &first)};
     return MN_OK;
 }
 
-mn_status mn_ppo_update(mn_ppo_stats *stats, mn_heads *heads, mn_adam *adam, const mn_ppo_samples *samples, const mn_ppo_opts *opts,
-                        mn_rng *rng, mn_err *err)
+mn_status mn_ppo_update(mn_ppo_stats *stats, mn_heads *heads, mn_adam *adam, const mn_ppo_samples *samples,
+                        const mn_ppo_opts *opts, mn_rng *rng, mn_err *err)
 {
     update u = {.samples = samples, .opts = opts, .heads = heads};
     mn_status status = update_new(&u, err);
@@ -470,7 +487,8 @@ mn_status mn_ppo_update(mn_ppo_stats *stats, mn_heads *heads, mn_adam *adam, con
     return status;
 }
 
-void mn_gae(double *advantage, double *target, const double *rewards, const double *values, size_t n, double gamma, double lambda)
+void mn_gae(double *advantage, double *target, const double *rewards, const double *values, size_t n, double gamma,
+            double lambda)
 {
     double next_advantage = 0, next_value = 0;
     for (size_t i = n; i-- > 0;) {

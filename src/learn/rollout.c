@@ -59,8 +59,11 @@ static mn_status end_episode(play *p, mn_hand *hand, mn_slot *slot, mn_err *err)
     } else if (!hand->scorer) {
         episode->value = p->job->script[slot->index].value;
     } else {
-        mn_turn silence = {.text = "", .context = slot->chat.text.data, .context_len = slot->chat.text.len,
-                           .role = hand->setup->rules.role[MN_OTHER], .episode = episode->number};
+        mn_turn silence = {.text = "",
+                           .context = slot->chat.text.data,
+                           .context_len = slot->chat.text.len,
+                           .role = hand->setup->rules.role[MN_OTHER],
+                           .episode = episode->number};
         MN_TRY(mn_scorer_score(hand->scorer, &episode->value, &silence, err));
     }
     for (size_t l = 0; l < hand->lanes; l++) {
@@ -131,10 +134,12 @@ static mn_status decide(play *p, mn_hand *hand, mn_slot *slot, decision *d, mn_e
     mn_heads_actor_row(job->heads, hand->actor, hand->x);
     mn_heads_scores_row(job->heads, hand->scores, hand->actor, setup->embeddings, hand->ids, M);
     set_limit(d, setup, hand->actor[setup->E + 1], job->episodes[slot->index].number, &place);
-    return mn_regularize((mn_reg_kind)s->regularizer.type, hand->lp_policy, &d->lambda, &d->nats, hand->lp_cells, hand->scores, &d->limit, 1, V, err);
+    return mn_regularize((mn_reg_kind)s->regularizer.type, hand->lp_policy, &d->lambda, &d->nats, hand->lp_cells, hand->scores,
+                         &d->limit, 1, V, err);
 }
 
-static mn_status remember(mn_decisions *all, const mn_hand *hand, const mn_slot *slot, const decision *d, int32_t cell, mn_err *err)
+static mn_status remember(mn_decisions *all, const mn_hand *hand, const mn_slot *slot, const decision *d, int32_t cell,
+                          mn_err *err)
 {
     size_t i = all->n, F = all->F, M = all->M;
     MN_TRY(mn_decisions_reserve(all, err));
@@ -168,7 +173,8 @@ static void choose(const play *p, const mn_hand *hand, const mn_slot *slot, size
 {
     const mn_rollout *job = p->job;
     const mn_episode *episode = &job->episodes[slot->index], *script = job->script ? &job->script[slot->index] : NULL;
-    size_t t = slot->chat.sampled, M = hand->setup->M[lane], A = mn_model_alphabet(lane ? hand->setup->speaker : hand->setup->base);
+    size_t t = slot->chat.sampled, M = hand->setup->M[lane],
+           A = mn_model_alphabet(lane ? hand->setup->speaker : hand->setup->base);
     mn_rng rng = mn_rng_split((uint64_t)hand->setup->settings->seed, episode->number, MN_STREAM_TOKEN);
     rng.draw = (uint32_t)(2 * t);
     double u = mn_rng_uniform(&rng), v = mn_rng_uniform(&rng);
@@ -192,7 +198,9 @@ static mn_status tell(mn_hand *hand, mn_slot *slot, size_t lane, int32_t id, con
     if (!event->ended) return mn_lane_push(&slot->lanes[lane], id, err);
     MN_TRY(mn_lane_feed(&slot->lanes[lane], models[lane], chat->text.data + event->tail, event->tail_len, err));
     for (size_t l = 0; l < hand->lanes; l++)
-        if (l != lane) MN_TRY(mn_lane_feed(&slot->lanes[l], models[l], chat->text.data + slot->turn_from, chat->text.len - slot->turn_from, err));
+        if (l != lane)
+            MN_TRY(mn_lane_feed(&slot->lanes[l], models[l], chat->text.data + slot->turn_from, chat->text.len - slot->turn_from,
+                                err));
     slot->turn_from = chat->text.len;
     return MN_OK;
 }
@@ -210,8 +218,13 @@ static mn_status reward(play *p, mn_hand *hand, mn_slot *slot, size_t context, c
     mn_episode *episode = &p->job->episodes[slot->index];
     const char *text = slot->chat.text.data;
     double value;
-    mn_turn turn = {.text = text + event->line, .len = event->len, .context = text, .context_len = context,
-                    .role = hand->setup->rules.role[MN_OTHER], .number = slot->chat.turns[MN_OTHER], .episode = episode->number};
+    mn_turn turn = {.text = text + event->line,
+                    .len = event->len,
+                    .context = text,
+                    .context_len = context,
+                    .role = hand->setup->rules.role[MN_OTHER],
+                    .number = slot->chat.turns[MN_OTHER],
+                    .episode = episode->number};
     if (hand->scorer)
         MN_TRY(mn_scorer_score(hand->scorer, &value, &turn, err));
     else
@@ -226,7 +239,8 @@ static bool out_of_room(const mn_hand *hand, const mn_slot *slot)
     for (size_t l = 0; l < hand->lanes; l++) {
         const mn_lane *lane = &slot->lanes[l];
         size_t untold = l == speaking ? 0 : slot->chat.text.len - slot->turn_from;
-        if (mn_session_length(lane->session) + (lane->n - lane->at) + untold + hand->setup->room > hand->setup->positions) return true;
+        if (mn_session_length(lane->session) + (lane->n - lane->at) + untold + hand->setup->room > hand->setup->positions)
+            return true;
     }
     return false;
 }
@@ -244,13 +258,15 @@ static mn_status act(play *p, mn_hand *hand, mn_slot *slot, mn_err *err)
     decision d = {0};
     if (script_ends(p, slot, mn_model_alphabet(model))) return end_episode(p, hand, slot, err);
     MN_TRY(mn_session_predict(slot->lanes[lane].session, hand->lp, err));
-    MN_TRY(mn_cells_select(hand->ids, hand->lp_cells, hand->lp, mn_model_alphabet(model), setup->M[lane], setup->ends[lane], setup->n_ends[lane], err));
+    MN_TRY(mn_cells_select(hand->ids, hand->lp_cells, hand->lp, mn_model_alphabet(model), setup->M[lane], setup->ends[lane],
+                           setup->n_ends[lane], err));
     if (speaker == MN_AGENT && p->job->heads)
         MN_TRY(decide(p, hand, slot, &d, err));
     else
         memcpy(hand->lp_policy, hand->lp_cells, (setup->M[lane] + 1) * sizeof *hand->lp_policy);
     choose(p, hand, slot, lane, &token);
-    if (speaker == MN_AGENT && p->job->decisions) MN_TRY(remember(&p->job->decisions[slot->index], hand, slot, &d, token.cell, err));
+    if (speaker == MN_AGENT && p->job->decisions)
+        MN_TRY(remember(&p->job->decisions[slot->index], hand, slot, &d, token.cell, err));
     charge(slot, d.nats);
     const char *piece = mn_model_piece(model, token.id, &len);
     MN_TRY(mn_episode_token(episode, speaker, token.id, piece, len, token.lp_policy, token.lp_base, d.nats, 0, err));

@@ -14,7 +14,8 @@ static mn_status open_model(mn_model **out, int type, const char *path, const ch
     if (!*path) {
         MN_TRY(mn_cache_path(standard, sizeof standard, DEFAULT_MODEL, err));
         if (!mn_file_exists(standard))
-            return mn_fail_at(err, MN_ERR_IO, standard, 0, 0, "the default model is not there: ./run build fetches it, or set model.path");
+            return mn_fail_at(err, MN_ERR_IO, standard, 0, 0,
+                              "the default model is not there: ./run build fetches it, or set model.path");
         path = standard;
     }
     if (type == MN_MODEL_TABLE) return mn_table_open(out, path, err);
@@ -31,7 +32,8 @@ static mn_status open_models(mn_setup *setup, mn_err *err)
         MN_TRY(open_model(&setup->speaker, s->speaker.type, s->speaker.path, s->speaker.weights, s->speaker.temperature, err));
     if (s->reward.type != MN_REWARD_JUDGE) return MN_OK;
     setup->judge = setup->base;
-    return *s->reward.judge_path ? open_model(&setup->judge, MN_MODEL_LM, s->reward.judge_path, s->reward.judge_weights, 1, err) : MN_OK;
+    return *s->reward.judge_path ? open_model(&setup->judge, MN_MODEL_LM, s->reward.judge_path, s->reward.judge_weights, 1, err)
+                                 : MN_OK;
 }
 
 static mn_status open_reward(mn_setup *setup, mn_err *err)
@@ -69,16 +71,24 @@ static mn_status find_ends(mn_setup *setup, size_t lane, const mn_model *model, 
 
 static mn_status open_embeddings(mn_setup *setup, mn_err *err)
 {
-    size_t A = mn_model_alphabet(setup->base), n = mn_model_embedding_width(setup->base), E = (size_t)setup->settings->ppo.embedding, size;
+    size_t A = mn_model_alphabet(setup->base), n = mn_model_embedding_width(setup->base),
+           E = (size_t)setup->settings->ppo.embedding, size;
     float *raw;
     setup->E = A;
-    if (!E) return A > 4096 ? mn_fail(err, MN_ERR_INPUT, "ppo.embedding is 0, a score a symbol: the base has %zu symbols, at most 4096 can do", A) : MN_OK;
-    if (!n) return A > 4096 ? mn_fail(err, MN_ERR_INPUT, "the base has no token embeddings, and too many symbols (%zu) for a score each", A) : MN_OK;
+    if (!E)
+        return A > 4096 ? mn_fail(err, MN_ERR_INPUT,
+                                  "ppo.embedding is 0, a score a symbol: the base has %zu symbols, at most 4096 can do", A)
+                        : MN_OK;
+    if (!n)
+        return A > 4096 ? mn_fail(err, MN_ERR_INPUT,
+                                  "the base has no token embeddings, and too many symbols (%zu) for a score each", A)
+                        : MN_OK;
     if (!mn_mul_size(&size, A, n)) return mn_fail(err, MN_ERR_LIMIT, "embeddings of %zu symbols", A);
     MN_ALLOC_OR_FAIL(raw, size, err);
     mn_status status = mn_model_embeddings(setup->base, raw, err);
     setup->E = E < n ? E : n;
-    if (status == MN_OK) status = mn_embeddings_project(&setup->embeddings, raw, A, n, setup->E, (uint64_t)setup->settings->seed, err);
+    if (status == MN_OK)
+        status = mn_embeddings_project(&setup->embeddings, raw, A, n, setup->E, (uint64_t)setup->settings->seed, err);
     free(raw);
     return status;
 }
@@ -113,8 +123,8 @@ static mn_status choose_positions(mn_setup *setup, mn_err *err)
         size_t room = label + PIECE_ROOM, want = s->world.positions ? (size_t)s->world.positions : opening + T * 5 / 2 + room;
         if (want > limit) want = limit;
         if (want < opening + room + 1)
-            return mn_fail(err, MN_ERR_LIMIT, "the longest opening takes %zu symbols, and a turn's end %zu, but %s holds %zu", opening, room,
-                           s->world.positions && want < limit ? "world.positions" : "the model", want);
+            return mn_fail(err, MN_ERR_LIMIT, "the longest opening takes %zu symbols, and a turn's end %zu, but %s holds %zu",
+                           opening, room, s->world.positions && want < limit ? "world.positions" : "the model", want);
         if (i == 0 || want < setup->positions) setup->positions = want;
         if (room > setup->room) setup->room = room;
     }
@@ -125,14 +135,17 @@ mn_status mn_setup_open(mn_setup *setup, const mn_settings *s, mn_err *err)
 {
     *setup = (mn_setup){.settings = s};
     MN_TRY(mn_settings_check(s, err));
-    MN_TRY(mn_chat_rules_new(&setup->rules, s->world.agent, s->world.other, (size_t)s->world.tokens, (size_t)s->world.exchanges, err));
-    MN_TRY(mn_openings_load(&setup->openings, &setup->rules, s->world.transcripts, (size_t)s->world.opening_turns, s->world.first, err));
+    MN_TRY(mn_chat_rules_new(&setup->rules, s->world.agent, s->world.other, (size_t)s->world.tokens, (size_t)s->world.exchanges,
+                             err));
+    MN_TRY(mn_openings_load(&setup->openings, &setup->rules, s->world.transcripts, (size_t)s->world.opening_turns,
+                            s->world.first, err));
     MN_TRY(open_models(setup, err));
     MN_TRY(open_reward(setup, err));
     MN_TRY(find_ends(setup, 0, setup->base, err));
     MN_TRY(find_ends(setup, 1, setup->speaker, err));
     MN_TRY(choose_positions(setup, err));
-    if (!mn_model_features(setup->base)) return mn_fail(err, MN_ERR_INPUT, "a %s gives no features to learn from", mn_model_name(setup->base));
+    if (!mn_model_features(setup->base))
+        return mn_fail(err, MN_ERR_INPUT, "a %s gives no features to learn from", mn_model_name(setup->base));
     MN_TRY(mn_features_new(&setup->features, mn_model_features(setup->base), (size_t)s->ppo.features, (uint64_t)s->seed, err));
     return open_embeddings(setup, err);
 }

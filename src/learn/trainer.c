@@ -15,8 +15,9 @@ double mn_trainer_budget(const mn_settings *s, size_t step)
 {
     if (s->regularizer.type != MN_REG_BUDGET) return INFINITY;
     double warm = (double)s->regularizer.warmup_steps;
-    return (double)step >= warm || s->regularizer.budget_nats == INFINITY ? s->regularizer.budget_nats
-                                                                          : s->regularizer.budget_nats * (double)(step ? step : 1) / warm;
+    return (double)step >= warm || s->regularizer.budget_nats == INFINITY
+               ? s->regularizer.budget_nats
+               : s->regularizer.budget_nats * (double)(step ? step : 1) / warm;
 }
 
 static mn_status open_heads(mn_trainer *t, mn_err *err)
@@ -188,12 +189,15 @@ static mn_status learn(mn_trainer *t, mn_err *err)
     for (size_t i = 0; i < t->n; i++) begin[i + 1] = begin[i] + t->decisions[i].n;
     mn_status status = mn_ppo_samples_new(&samples, begin[t->n], t->heads.F, t->setup.M[0], err);
     if (status == MN_OK) {
-        lesson l = {.trainer = t, .samples = &samples, .begin = begin,
+        lesson l = {.trainer = t,
+                    .samples = &samples,
+                    .begin = begin,
                     .penalty = t->settings->regularizer.type == MN_REG_PENALTY ? t->coefficient : 0};
         mn_ppo_opts opts = ppo_opts(t);
         mn_rng rng = mn_rng_split((uint64_t)t->settings->seed, t->step, MN_STREAM_SHUFFLE);
         status = mn_parallel(t->threads, t->n, prepare, &l, err);
-        if (status == MN_OK && samples.N) status = mn_ppo_update(&t->stats.ppo, &t->heads, &t->adam, &samples, &opts, &rng, err);
+        if (status == MN_OK && samples.N)
+            status = mn_ppo_update(&t->stats.ppo, &t->heads, &t->adam, &samples, &opts, &rng, err);
         mn_ppo_samples_free(&samples);
     }
     free(begin);
@@ -238,8 +242,14 @@ static void summarise(mn_trainer *t, double budget)
 
 static mn_status play(mn_trainer *t, mn_moments *moments, bool (*stop)(void *), void *stop_arg, mn_err *err)
 {
-    mn_rollout job = {.heads = &t->heads, .budget_nats = mn_trainer_budget(t->settings, t->step), .step = t->step, .episodes = t->episodes,
-                      .decisions = t->decisions, .moments = moments, .stop = stop, .stop_arg = stop_arg};
+    mn_rollout job = {.heads = &t->heads,
+                      .budget_nats = mn_trainer_budget(t->settings, t->step),
+                      .step = t->step,
+                      .episodes = t->episodes,
+                      .decisions = t->decisions,
+                      .moments = moments,
+                      .stop = stop,
+                      .stop_arg = stop_arg};
     t->n = job.n = mn_trainer_episodes(t->settings, t->step, &job.first);
     for (size_t i = 0; i < t->n; i++) t->decisions[i].n = 0;
     MN_TRY(mn_rollout_play(t->crew, &job, err));

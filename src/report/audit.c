@@ -33,11 +33,11 @@ typedef struct audit {
     mn_setup setup;
     mn_crew *crew;
     mn_heads heads;
-    json_t *steps;            /* array of the lines of steps.jsonl */
+    json_t *steps; /* array of the lines of steps.jsonl */
     const char *roles[2];
-    size_t expected;          /* episodes in the log of a whole run, for progress */
-    bool heads_known;         /* of the step at hand */
-    bool crew_scores;         /* rewards can be computed again */
+    size_t expected;  /* episodes in the log of a whole run, for progress */
+    bool heads_known; /* of the step at hand */
+    bool crew_scores; /* rewards can be computed again */
     group group;
     mn_stats gap, ratio, nats; /* over decisions: lp_policy - lp_base - nats; its two parts */
 } audit;
@@ -82,11 +82,13 @@ static void compare_token(audit *a, const mn_episode *logged, const mn_episode *
                   {"nats", logged->nats[t], played->nats[t], true},
                   {"help_mass", logged->help_mass[t], played->help_mass[t], false}};
     if (logged->speaker[t] != played->speaker[t])
-        found(a, "episode %llu, token %zu: speaker is %s, replayed %s", number, t, a->roles[logged->speaker[t]], a->roles[played->speaker[t]]);
+        found(a, "episode %llu, token %zu: speaker is %s, replayed %s", number, t, a->roles[logged->speaker[t]],
+              a->roles[played->speaker[t]]);
     for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
         if (values[i].policy && !a->heads_known) continue;
         if (!agree(a, values[i].logged, values[i].played))
-            found(a, "episode %llu, token %zu: %s is %.17g, replayed %.17g", number, t, values[i].key, values[i].logged, values[i].played);
+            found(a, "episode %llu, token %zu: %s is %.17g, replayed %.17g", number, t, values[i].key, values[i].logged,
+                  values[i].played);
     }
     if (a->out->same_machine && (a->heads_known || logged->speaker[t] != MN_AGENT) && drawn[t] != logged->token[t])
         found(a, "episode %llu, token %zu: token is %d, but its random stream draws %d", number, t, logged->token[t], drawn[t]);
@@ -96,11 +98,13 @@ static void compare_rewards(audit *a, const mn_episode *logged, const mn_episode
 {
     size_t n = logged->n_rewards < played->n_rewards ? logged->n_rewards : played->n_rewards;
     if (logged->n_rewards != played->n_rewards)
-        found(a, "episode %llu: %zu rewards, replayed %zu", (unsigned long long)logged->number, logged->n_rewards, played->n_rewards);
+        found(a, "episode %llu: %zu rewards, replayed %zu", (unsigned long long)logged->number, logged->n_rewards,
+              played->n_rewards);
     for (size_t i = 0; i < n; i++)
         if (logged->rewards[i].t != played->rewards[i].t || !agree(a, logged->rewards[i].value, played->rewards[i].value))
-            found(a, "episode %llu: reward %zu is %.17g at token %zu, replayed %.17g at token %zu", (unsigned long long)logged->number, i,
-                  logged->rewards[i].value, logged->rewards[i].t, played->rewards[i].value, played->rewards[i].t);
+            found(a, "episode %llu: reward %zu is %.17g at token %zu, replayed %.17g at token %zu",
+                  (unsigned long long)logged->number, i, logged->rewards[i].value, logged->rewards[i].t,
+                  played->rewards[i].value, played->rewards[i].t);
 }
 
 /* What the log alone must satisfy: the charges sum to what was spent, and that is within the budget. */
@@ -110,12 +114,15 @@ static void check_sums(audit *a, const mn_episode *e)
     for (size_t t = 0; t < e->T; t++) {
         sum += e->nats[t];
         if (e->speaker[t] == MN_OTHER && e->nats[t] != 0)
-            found(a, "episode %llu, token %zu: nats is %.17g in the world's turn", (unsigned long long)e->number, t, e->nats[t]);
+            found(a, "episode %llu, token %zu: nats is %.17g in the world's turn", (unsigned long long)e->number, t,
+                  e->nats[t]);
     }
     if (!(fabsl(sum - e->spent_nats) <= 1e-9))
-        found(a, "episode %llu: the nats sum to %.17g, spent_nats is %.17g", (unsigned long long)e->number, (double)sum, e->spent_nats);
+        found(a, "episode %llu: the nats sum to %.17g, spent_nats is %.17g", (unsigned long long)e->number, (double)sum,
+              e->spent_nats);
     if (!(e->spent_nats <= e->budget_nats))
-        found(a, "episode %llu: spent_nats %.17g is over the budget %.17g", (unsigned long long)e->number, e->spent_nats, e->budget_nats);
+        found(a, "episode %llu: spent_nats %.17g is over the budget %.17g", (unsigned long long)e->number, e->spent_nats,
+              e->budget_nats);
     if (isfinite(e->budget_nats) && e->budget_nats > 0 && e->spent_nats / e->budget_nats > a->out->worst_spent_share)
         a->out->worst_spent_share = e->spent_nats / e->budget_nats;
 }
@@ -146,7 +153,8 @@ static mn_status compare_line(audit *a, size_t i, size_t before, mn_err *err)
         size_t at = 0;
         while (at < line.len && line.data[at] == g->lines[i][at] && line.data[at] != '\n') at++;
         if (line.data[at] != '\n' || g->lines[i][at])
-            found(a, "episode %llu: line %zu differs from the replay at column %zu", (unsigned long long)g->logged[i].number, g->numbers[i], at + 1);
+            found(a, "episode %llu: line %zu differs from the replay at column %zu", (unsigned long long)g->logged[i].number,
+                  g->numbers[i], at + 1);
     }
     mn_buf_free(&line);
     return status == MN_OK ? MN_OK : mn_fail(err, status, "out of memory");
@@ -158,17 +166,19 @@ static mn_status compare(audit *a, size_t i, mn_err *err)
     size_t n = logged->T < played->T ? logged->T : played->T, before = a->out->differences;
     for (size_t t = 0; t < n; t++) compare_token(a, logged, played, a->group.drawn[i], t);
     if (logged->T != played->T)
-        found(a, "episode %llu, token %zu: the log has %zu tokens, the replay ends after %zu", (unsigned long long)logged->number, n, logged->T, played->T);
+        found(a, "episode %llu, token %zu: the log has %zu tokens, the replay ends after %zu",
+              (unsigned long long)logged->number, n, logged->T, played->T);
     compare_rewards(a, logged, played);
     check_sums(a, logged);
     compare_number(a, logged, "return", logged->value, played->value);
     compare_number(a, logged, "help", logged->help, played->help);
     if (a->heads_known) compare_number(a, logged, "spent_nats", logged->spent_nats, played->spent_nats);
     if (logged->opening != played->opening)
-        found(a, "episode %llu: opening is %lld, replayed %lld", (unsigned long long)logged->number, (long long)logged->opening, (long long)played->opening);
+        found(a, "episode %llu: opening is %lld, replayed %lld", (unsigned long long)logged->number, (long long)logged->opening,
+              (long long)played->opening);
     if (logged->seed != played->seed)
-        found(a, "episode %llu: seed is %llu, the run's is %llu", (unsigned long long)logged->number, (unsigned long long)logged->seed,
-              (unsigned long long)played->seed);
+        found(a, "episode %llu: seed is %llu, the run's is %llu", (unsigned long long)logged->number,
+              (unsigned long long)logged->seed, (unsigned long long)played->seed);
     count(a, logged);
     return compare_line(a, i, before, err);
 }
@@ -196,9 +206,11 @@ static void compare_step(audit *a)
     for (size_t i = 0; i < g->n; i++) {
         double budget = mn_trainer_budget(&a->settings, g->step);
         if (g->logged[i].number != first + i)
-            found(a, "step %zu: expected episode %llu, found %llu", g->step, (unsigned long long)(first + i), (unsigned long long)g->logged[i].number);
+            found(a, "step %zu: expected episode %llu, found %llu", g->step, (unsigned long long)(first + i),
+                  (unsigned long long)g->logged[i].number);
         if (g->logged[i].budget_nats != budget)
-            found(a, "episode %llu: budget_nats is %.17g, the run's %.17g", (unsigned long long)g->logged[i].number, g->logged[i].budget_nats, budget);
+            found(a, "episode %llu: budget_nats is %.17g, the run's %.17g", (unsigned long long)g->logged[i].number,
+                  g->logged[i].budget_nats, budget);
         mn_stats_add(&value, g->logged[i].value);
         mn_stats_add(&nats, g->logged[i].spent_nats);
         most = fmax(most, g->logged[i].spent_nats);
@@ -227,8 +239,14 @@ static mn_status replay(audit *a, mn_err *err)
 {
     group *g = &a->group;
     MN_TRY(load_heads(a, err));
-    mn_rollout job = {.heads = a->heads_known ? &a->heads : NULL, .n = g->n, .step = g->step, .script = g->logged, .episodes = g->played,
-                      .drawn = g->drawn, .stop = a->opts->stop, .stop_arg = a->opts->arg};
+    mn_rollout job = {.heads = a->heads_known ? &a->heads : NULL,
+                      .n = g->n,
+                      .step = g->step,
+                      .script = g->logged,
+                      .episodes = g->played,
+                      .drawn = g->drawn,
+                      .stop = a->opts->stop,
+                      .stop_arg = a->opts->arg};
     MN_TRY(mn_rollout_play(a->crew, &job, err));
     for (size_t i = 0; i < g->n; i++) MN_TRY(compare(a, i, err));
     compare_step(a);
@@ -352,7 +370,8 @@ static mn_status read_steps(audit *a, mn_err *err)
         status = mn_lines_next(&lines, &line, &len, &end, err);
         if (status != MN_OK || end) break;
         status = mn_json_parse(&record, line, len, lines.name, lines.number, err);
-        if (status == MN_OK && json_array_append_new(a->steps, record) != 0) status = mn_fail(err, MN_ERR_MEMORY, "out of memory");
+        if (status == MN_OK && json_array_append_new(a->steps, record) != 0)
+            status = mn_fail(err, MN_ERR_MEMORY, "out of memory");
     }
     mn_lines_close(&lines);
     count_expected(a);
@@ -416,7 +435,8 @@ static void conclude(audit *a)
     out->mean_nats = a->nats.mean;
     out->z = mn_z_score(a->ratio.mean, a->nats.mean, mn_stats_error(&a->gap));
     if (fabs(out->z) > Z_LIMIT)
-        found(a, "the mean of lp_policy - lp_base, %.6g, is %.1f standard errors from that of nats, %.6g", out->mean_log_ratio, out->z, out->mean_nats);
+        found(a, "the mean of lp_policy - lp_base, %.6g, is %.1f standard errors from that of nats, %.6g", out->mean_log_ratio,
+              out->z, out->mean_nats);
 }
 
 mn_status mn_audit_run(mn_audit *out, const mn_audit_opts *opts, mn_err *err)
@@ -427,7 +447,8 @@ mn_status mn_audit_run(mn_audit *out, const mn_audit_opts *opts, mn_err *err)
     if (status == MN_OK) status = read_episodes(&a, err);
     if (status == MN_OK) conclude(&a);
     if (status == MN_OK && out->differences)
-        status = mn_fail_at(err, MN_ERR_CHECK, opts->dir, 0, 0, "%zu differences between the log and its replay", out->differences);
+        status = mn_fail_at(err, MN_ERR_CHECK, opts->dir, 0, 0, "%zu differences between the log and its replay",
+                            out->differences);
     close_audit(&a);
     return status;
 }

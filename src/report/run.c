@@ -26,7 +26,7 @@ typedef struct run {
     mn_settings settings;
     mn_trainer trainer;
     size_t threads;
-    int folder;         /* locked while we write into it */
+    int folder; /* locked while we write into it */
     int logs[LOGS];
     uint64_t lengths[LOGS];
     double base_value, seconds; /* of this process */
@@ -103,7 +103,8 @@ static mn_status put_run(mn_buf *buf, const run *r)
     const mn_setup *setup = &r->trainer.setup;
     MN_TRY(mn_buf_printf(buf, "{\"version\": \"%s\",\n \"command\": ", MN_VERSION));
     MN_TRY(mn_json_str(buf, command, strlen(command)));
-    MN_TRY(mn_buf_printf(buf, ",\n \"seed\": %lld,\n \"threads\": %zu,\n \"roles\": [", (long long)r->settings.seed, r->threads));
+    MN_TRY(
+        mn_buf_printf(buf, ",\n \"seed\": %lld,\n \"threads\": %zu,\n \"roles\": [", (long long)r->settings.seed, r->threads));
     MN_TRY(mn_json_str(buf, r->settings.world.agent, strlen(r->settings.world.agent)));
     MN_TRY(mn_buf_puts(buf, ", "));
     MN_TRY(mn_json_str(buf, r->settings.world.other, strlen(r->settings.world.other)));
@@ -122,7 +123,8 @@ static mn_status write_run(const run *r, mn_err *err)
     char path[PATH_MAX];
     mn_buf buf = {0};
     MN_TRY(mn_run_path(path, sizeof path, r->opts->dir, "run.json", err));
-    mn_status status = put_run(&buf, r) == MN_OK ? mn_file_write_atomic(path, buf.data, buf.len, err) : mn_fail(err, MN_ERR_MEMORY, "out of memory");
+    mn_status status = put_run(&buf, r) == MN_OK ? mn_file_write_atomic(path, buf.data, buf.len, err)
+                                                 : mn_fail(err, MN_ERR_MEMORY, "out of memory");
     mn_buf_free(&buf);
     return status;
 }
@@ -133,7 +135,8 @@ static mn_status same_model(const json_t *all, const char *key, const mn_model *
     const json_t *then = json_object_get(all, key);
     const char *sum = json_string_value(json_object_get(then, "weights_sha256"));
     if (sum && strcmp(sum, mn_model_weights_sha256(model)) != 0)
-        return mn_fail_at(err, MN_ERR_INPUT, dir, 0, 0, "the %s's weights have changed since this run began (%.12s..., now %.12s...)", key, sum,
+        return mn_fail_at(err, MN_ERR_INPUT, dir, 0, 0,
+                          "the %s's weights have changed since this run began (%.12s..., now %.12s...)", key, sum,
                           mn_model_weights_sha256(model));
     return MN_OK;
 }
@@ -191,7 +194,8 @@ static mn_status put_step(mn_buf *buf, const mn_trainer *t)
                   {"approx_kl", s->ppo.approx_kl, true},
                   {"explained_variance", s->ppo.explained_variance, true},
                   {"grad_norm", s->ppo.grad_norm, true}};
-    MN_TRY(mn_buf_printf(buf, "{\"step\": %zu, \"episodes\": %zu, \"tokens\": %zu, \"turns\": %zu", s->step, s->episodes, s->tokens, s->turns));
+    MN_TRY(mn_buf_printf(buf, "{\"step\": %zu, \"episodes\": %zu, \"tokens\": %zu, \"turns\": %zu", s->step, s->episodes,
+                         s->tokens, s->turns));
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
         if (fields[i].trained && !s->step) continue;
         MN_TRY(mn_buf_printf(buf, ", \"%s\": ", fields[i].key));
@@ -216,7 +220,8 @@ static mn_status log_episodes(run *r, mn_err *err)
     MN_TRY(mn_checkpoint_save_played(path, t, err));
     mn_status status = MN_OK;
     for (size_t i = 0; status == MN_OK && i < t->n; i++) status = mn_episode_write(&buf, &t->episodes[i], roles);
-    status = status == MN_OK ? append(r, EPISODES, buf.data, buf.len, err) : mn_fail(err, status, "an episode cannot be written");
+    status = status == MN_OK ? append(r, EPISODES, buf.data, buf.len, err)
+                             : mn_fail(err, status, "an episode cannot be written");
     mn_buf_free(&buf);
     return status;
 }
@@ -225,9 +230,13 @@ static mn_status log_step(run *r, mn_err *err)
 {
     mn_buf buf = {0};
     mn_status status = put_step(&buf, &r->trainer);
-    if (status == MN_ERR_NUM) status = mn_fail(err, MN_ERR_NUM, "step %zu: training came to a NaN: try a lower ppo.learning_rate", r->trainer.stats.step);
-    else if (status != MN_OK) status = mn_fail(err, status, "out of memory");
-    else status = append(r, STEPS, buf.data, buf.len, err);
+    if (status == MN_ERR_NUM)
+        status = mn_fail(err, MN_ERR_NUM, "step %zu: training came to a NaN: try a lower ppo.learning_rate",
+                         r->trainer.stats.step);
+    else if (status != MN_OK)
+        status = mn_fail(err, status, "out of memory");
+    else
+        status = append(r, STEPS, buf.data, buf.len, err);
     mn_buf_free(&buf);
     return status;
 }
@@ -238,8 +247,9 @@ static mn_status log_time(const run *r, double seconds, mn_err *err)
     char path[PATH_MAX];
     MN_TRY(mn_run_path(path, sizeof path, r->opts->dir, "timing.jsonl", err));
     FILE *file = fopen(path, "a");
-    bool ok = file && fprintf(file, "{\"step\": %zu, \"seconds\": %.3f, \"decoded\": %zu, \"tokens_per_s\": %.1f}\n", r->trainer.stats.step,
-                              seconds, r->trainer.stats.decoded, (double)r->trainer.stats.decoded / seconds) > 0;
+    bool ok = file &&
+              fprintf(file, "{\"step\": %zu, \"seconds\": %.3f, \"decoded\": %zu, \"tokens_per_s\": %.1f}\n",
+                      r->trainer.stats.step, seconds, r->trainer.stats.decoded, (double)r->trainer.stats.decoded / seconds) > 0;
     if (file && fclose(file) != 0) ok = false;
     return ok ? MN_OK : failed(err, r->opts->dir, "timing.jsonl", "written");
 }
@@ -310,8 +320,10 @@ static mn_status open_logs(run *r, mn_err *err)
         struct stat st;
         if (r->logs[i] < 0 || fstat(r->logs[i], &st) != 0) return failed(err, r->opts->dir, log_names[i], "opened");
         if ((uint64_t)st.st_size < r->lengths[i])
-            return mn_fail_at(err, MN_ERR_INPUT, path, 0, 0, "is shorter than when the last checkpoint was written: the run cannot go on");
-        if (ftruncate(r->logs[i], (off_t)r->lengths[i]) != 0) return failed(err, r->opts->dir, log_names[i], "cut to its last checkpoint");
+            return mn_fail_at(err, MN_ERR_INPUT, path, 0, 0,
+                              "is shorter than when the last checkpoint was written: the run cannot go on");
+        if (ftruncate(r->logs[i], (off_t)r->lengths[i]) != 0)
+            return failed(err, r->opts->dir, log_names[i], "cut to its last checkpoint");
     }
     return MN_OK;
 }
@@ -320,7 +332,8 @@ static mn_status lock_folder(run *r, mn_err *err)
 {
     r->folder = open(r->opts->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (r->folder < 0) return failed(err, r->opts->dir, "", "opened");
-    if (flock(r->folder, LOCK_EX | LOCK_NB) != 0) return mn_fail_at(err, MN_ERR_IO, r->opts->dir, 0, 0, "another process is writing this run");
+    if (flock(r->folder, LOCK_EX | LOCK_NB) != 0)
+        return mn_fail_at(err, MN_ERR_IO, r->opts->dir, 0, 0, "another process is writing this run");
     return MN_OK;
 }
 
@@ -336,7 +349,9 @@ static mn_status check_new(const char *dir, mn_err *err)
     closedir(folder);
     if (entries <= 2) return MN_OK;
     MN_TRY(mn_run_path(path, sizeof path, dir, "run.json", err));
-    if (mn_file_exists(path)) return mn_fail_at(err, MN_ERR_USAGE, dir, 0, 0, "holds a run already: go on with --resume %s, or name another folder", dir);
+    if (mn_file_exists(path))
+        return mn_fail_at(err, MN_ERR_USAGE, dir, 0, 0, "holds a run already: go on with --resume %s, or name another folder",
+                          dir);
     return mn_fail_at(err, MN_ERR_USAGE, dir, 0, 0, "is not empty: name a new folder");
 }
 
@@ -366,8 +381,14 @@ static void tell(run *r, double seconds)
     if (s->step == 0) r->base_value = s->value;
     if (s->step) r->seconds += seconds, r->done++;
     double each = r->done ? r->seconds / (double)r->done : seconds * (double)r->settings.episodes / (double)s->episodes;
-    mn_progress p = {.step = s->step, .steps = steps, .value = s->value, .base_value = r->base_value, .nats = s->nats, .budget_nats = s->budget_nats,
-                     .tokens_per_s = (double)s->decoded / seconds, .seconds_left = each * (double)(steps - s->step)};
+    mn_progress p = {.step = s->step,
+                     .steps = steps,
+                     .value = s->value,
+                     .base_value = r->base_value,
+                     .nats = s->nats,
+                     .budget_nats = s->budget_nats,
+                     .tokens_per_s = (double)s->decoded / seconds,
+                     .seconds_left = each * (double)(steps - s->step)};
     if (r->opts->progress) r->opts->progress(r->opts->arg, &p);
 }
 
@@ -394,8 +415,11 @@ static void recall_base(run *r)
     size_t len;
     bool end;
     json_t *step;
-    if (mn_run_path(path, sizeof path, r->opts->dir, log_names[STEPS], NULL) != MN_OK || mn_lines_open(&lines, path, NULL) != MN_OK) return;
-    if (mn_lines_next(&lines, &line, &len, &end, NULL) == MN_OK && !end && mn_json_parse(&step, line, len, path, 1, NULL) == MN_OK) {
+    if (mn_run_path(path, sizeof path, r->opts->dir, log_names[STEPS], NULL) != MN_OK ||
+        mn_lines_open(&lines, path, NULL) != MN_OK)
+        return;
+    if (mn_lines_next(&lines, &line, &len, &end, NULL) == MN_OK && !end &&
+        mn_json_parse(&step, line, len, path, 1, NULL) == MN_OK) {
         if (mn_json_number(&r->base_value, json_object_get(step, "return")) != MN_OK) r->base_value = 0;
         json_decref(step);
     }

@@ -27,8 +27,14 @@ static mn_status fill(mn_summary *out, const mn_result *run, mn_err *err)
     mn_status status = mn_compare(&c, run, 1, err);
     if (status == MN_OK) {
         const mn_group *g = &c.groups[0];
-        *out = (mn_summary){.steps = run->n - 1, .before = g->before.mean, .before_se = g->before.error, .after = g->after.mean,
-                            .after_se = g->after.error, .nats = g->nats.mean, .most_nats = g->most_nats, .budget_nats = g->budget_nats,
+        *out = (mn_summary){.steps = run->n - 1,
+                            .before = g->before.mean,
+                            .before_se = g->before.error,
+                            .after = g->after.mean,
+                            .after_se = g->after.error,
+                            .nats = g->nats.mean,
+                            .most_nats = g->most_nats,
+                            .budget_nats = g->budget_nats,
                             .tokens_per_s = g->tokens_per_s};
         for (int i = 0; i < 2 && status == MN_OK; i++)
             if (run->n_shown[i]) status = write_lines(&lines[i], &run->shown[i][0], run->roles);

@@ -10,11 +10,13 @@ static mn_status label_of(mn_buf *label, const char *name)
     return MN_OK;
 }
 
-mn_status mn_chat_rules_new(mn_chat_rules *rules, const char *agent, const char *other, size_t tokens, size_t exchanges, mn_err *err)
+mn_status mn_chat_rules_new(mn_chat_rules *rules, const char *agent, const char *other, size_t tokens, size_t exchanges,
+                            mn_err *err)
 {
     const char *names[2] = {agent, other};
     *rules = (mn_chat_rules){.tokens = tokens, .exchanges = exchanges};
-    if (strcmp(agent, other) == 0) return mn_fail(err, MN_ERR_INPUT, "both roles are called \"%s\": a conversation has two", agent);
+    if (strcmp(agent, other) == 0)
+        return mn_fail(err, MN_ERR_INPUT, "both roles are called \"%s\": a conversation has two", agent);
     for (int i = 0; i < 2; i++) {
         if (!*names[i] || strpbrk(names[i], "\r\n:"))
             return mn_fail(err, MN_ERR_INPUT, "a role's name is a word without line ends and colons, not \"%s\"", names[i]);

@@ -20,7 +20,10 @@ static mn_status add(mn_openings *all, size_t *cap, mn_opening opening, mn_err *
 
 static int role_of(const mn_chat_rules *rules, const char *name)
 {
-    return !name ? -1 : strcmp(name, rules->role[MN_AGENT]) == 0 ? MN_AGENT : strcmp(name, rules->role[MN_OTHER]) == 0 ? MN_OTHER : -1;
+    return !name                                      ? -1
+           : strcmp(name, rules->role[MN_AGENT]) == 0 ? MN_AGENT
+           : strcmp(name, rules->role[MN_OTHER]) == 0 ? MN_OTHER
+                                                      : -1;
 }
 
 static mn_status put_line(mn_buf *buf, const char *label, const char *text)
@@ -35,17 +38,21 @@ static mn_status put_line(mn_buf *buf, const char *label, const char *text)
 }
 
 /* The first n turns into buf. *speaker: who is next. */
-static mn_status read_turns(mn_buf *buf, int *speaker, const json_t *turns, size_t n, const mn_chat_rules *rules, const mn_lines *lines,
-                            mn_err *err)
+static mn_status read_turns(mn_buf *buf, int *speaker, const json_t *turns, size_t n, const mn_chat_rules *rules,
+                            const mn_lines *lines, mn_err *err)
 {
     for (size_t i = 0; i < n; i++) {
         const json_t *turn = json_array_get(turns, i);
-        const char *name = json_string_value(json_object_get(turn, "role")), *text = json_string_value(json_object_get(turn, "text"));
+        const char *name = json_string_value(json_object_get(turn, "role")),
+                   *text = json_string_value(json_object_get(turn, "text"));
         int role = role_of(rules, name);
-        if (!text) return mn_fail_at(err, MN_ERR_INPUT, lines->name, lines->number, 0, "turn %zu: expected {\"role\": ..., \"text\": ...}", i + 1);
+        if (!text)
+            return mn_fail_at(err, MN_ERR_INPUT, lines->name, lines->number, 0,
+                              "turn %zu: expected {\"role\": ..., \"text\": ...}", i + 1);
         if (role < 0)
-            return mn_fail_at(err, MN_ERR_INPUT, lines->name, lines->number, 0, "turn %zu: expected the role \"%s\" or \"%s\", got \"%s\"",
-                              i + 1, rules->role[MN_AGENT], rules->role[MN_OTHER], name ? name : "");
+            return mn_fail_at(err, MN_ERR_INPUT, lines->name, lines->number, 0,
+                              "turn %zu: expected the role \"%s\" or \"%s\", got \"%s\"", i + 1, rules->role[MN_AGENT],
+                              rules->role[MN_OTHER], name ? name : "");
         if (put_line(buf, rules->label[role].data, text) != MN_OK) return mn_fail(err, MN_ERR_MEMORY, "out of memory");
         *speaker = 1 - role;
     }
@@ -59,11 +66,13 @@ static mn_status read_one(mn_openings *all, size_t *cap, const json_t *record, s
     mn_buf buf = {0};
     int speaker = MN_AGENT;
     if (!json_is_array(list))
-        return mn_fail_at(err, MN_ERR_INPUT, lines->name, lines->number, 0, "expected {\"turns\": [...]} (a conversation opens a chat)");
+        return mn_fail_at(err, MN_ERR_INPUT, lines->name, lines->number, 0,
+                          "expected {\"turns\": [...]} (a conversation opens a chat)");
     if (json_array_size(list) <= turns) return MN_OK;
     mn_status status = mn_buf_puts(&buf, "");
     if (status == MN_OK) status = read_turns(&buf, &speaker, list, turns, rules, lines, err);
-    if (status == MN_OK) return add(all, cap, (mn_opening){.text = buf.data, .len = buf.len, .speaker = speaker, .line = lines->number}, err);
+    if (status == MN_OK)
+        return add(all, cap, (mn_opening){.text = buf.data, .len = buf.len, .speaker = speaker, .line = lines->number}, err);
     mn_buf_free(&buf);
     return status;
 }
@@ -84,7 +93,8 @@ static mn_status read_file(mn_openings *all, mn_lines *lines, size_t turns, cons
         MN_TRY(status);
     }
     if (!all->n)
-        return mn_fail_at(err, MN_ERR_INPUT, lines->name, 0, 0, "expected conversations of more than %zu turns, found none", turns);
+        return mn_fail_at(err, MN_ERR_INPUT, lines->name, 0, 0, "expected conversations of more than %zu turns, found none",
+                          turns);
     return MN_OK;
 }
 
