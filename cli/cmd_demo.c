@@ -10,9 +10,7 @@
 
 enum { WIDTH = 56 };
 
-#define PROMPT                                                                                    \
-    "A conversation between a friendly teacher and a student. They speak in short sentences.\n\n" \
-    "Teacher: Hello! Today we will learn about fractions.\n\nStudent: Okay, I have my book here."
+#define PROMPT "A conversation between a teacher and a student about fractions. Each speaks one short line at a time."
 
 /* Prints the next part of *text that fits into a column, cut at a space or a line end; moves *text past it. */
 static void print_column(const char **text)
@@ -81,10 +79,10 @@ static void audit_found(void *arg, const char *line)
 
 static mn_status run(const char *dir, size_t threads, const char *page, mn_summary *summary, mn_audit *audit, mn_err *err)
 {
-    static const char *const sets[] = {"steps=32",
+    static const char *const sets[] = {"steps=36",
                                        "episodes=64",
                                        "base_episodes=192",
-                                       "log_every=32",
+                                       "log_every=36",
                                        "world.tokens=48",
                                        "regularizer.budget_nats=10",
                                        "world.prompt=" PROMPT};
