@@ -67,7 +67,7 @@ const mn_key mn_settings_keys[] = {
     {"ppo.features", MN_KEY_INT, AT(ppo.features), "248", 1, 65536, NULL, "width that the model's features are projected to"},
     {"ppo.hidden", MN_KEY_INT, AT(ppo.hidden), "128", 1, 4096, NULL, "width of the two hidden layers of actor and critic"},
     {"ppo.epochs", MN_KEY_INT, AT(ppo.epochs), "4", 1, 1000, NULL, "passes over a step's samples"},
-    {"ppo.minibatch", MN_KEY_INT, AT(ppo.minibatch), "512", 1, 1e6, NULL, "samples of one Adam step"},
+    {"ppo.minibatch", MN_KEY_INT, AT(ppo.minibatch), "1024", 1, 1e6, NULL, "samples of one Adam step"},
     {"ppo.learning_rate", MN_KEY_NUM, AT(ppo.learning_rate), "0.002", 0, 10, NULL, "of Adam"},
     {"ppo.clip", MN_KEY_NUM, AT(ppo.clip), "0.2", 1e-6, 10, NULL, "clip range of the probability ratio"},
     {"ppo.lambda", MN_KEY_NUM, AT(ppo.lambda), "0.8", 0, 1, NULL, "of the generalised advantage estimate; there is no discount"},
