@@ -65,7 +65,7 @@ int cmd_audit(int argc, char **argv)
     int status = mn_options_parse(&verb, options, sizeof options / sizeof *options, argc, argv, &dir, 1, &n);
     if (status) return status;
     if (!n) return mn_cli_usage(&verb, "expected a run directory");
-    if (threads < 0 || threads > 1024) return mn_cli_usage(&verb, "--threads: expected 1 to 1024, or 0 for one a core");
+    if ((status = cli_check_threads(&verb, threads))) return status;
     mn_audit result;
     mn_err err = {0};
     mn_audit_opts opts = {.dir = dir,

@@ -131,7 +131,7 @@ int cmd_bench(int argc, char **argv)
     };
     int status = mn_options_parse(&verb, options, sizeof options / sizeof *options, argc, argv, NULL, 0, NULL);
     if (status) return status;
-    if (threads < 0 || threads > 1024) return mn_cli_usage(&verb, "--threads: expected 1 to 1024, or 0 for one a core");
+    if ((status = cli_check_threads(&verb, threads))) return status;
     cli_catch_signals();
     mn_status outcome = bench_operator(&b, 128, 0);
     if (outcome == MN_OK) outcome = bench_operator(&b, 4096, 0);

@@ -1,5 +1,4 @@
 /* mightnt train: PPO under a budget. */
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,28 +6,6 @@
 
 #include "commands.h"
 #include "options.h"
-
-static volatile sig_atomic_t interrupted;
-
-static void on_signal(int signal_number)
-{
-    (void)signal_number;
-    interrupted = 1;
-}
-
-/* The first Ctrl-C ends the run in order; a second one at once. */
-void cli_catch_signals(void)
-{
-    struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-}
-
-bool cli_interrupted(void *arg)
-{
-    (void)arg;
-    return interrupted;
-}
 
 static void show_time(char *out, size_t size, double seconds)
 {
@@ -121,8 +98,7 @@ static int parse(request *r, int argc, char **argv)
     if (!r->out == !r->resume) return mn_cli_usage(&verb, "expected either -o DIR (a new run) or --resume DIR");
     if (r->resume && (n || r->sets.n || r->seed >= 0))
         return mn_cli_usage(&verb, "--resume takes its configuration from the run: no CONFIG, --set or --seed");
-    if (r->threads < 0 || r->threads > 1024) return mn_cli_usage(&verb, "--threads: expected 1 to 1024, or 0 for one a core");
-    return 0;
+    return cli_check_threads(&verb, r->threads);
 }
 
 static int train(const request *r, int argc, char **argv)

@@ -3,6 +3,7 @@
 #define MN_COMMANDS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 int cmd_demo(int argc, char **argv);
 int cmd_train(int argc, char **argv);
@@ -16,5 +17,8 @@ int cmd_version(int argc, char **argv);
 /* Ctrl-C and SIGTERM are noted, and end the work in order (a second one ends it at once). */
 void cli_catch_signals(void);
 bool cli_interrupted(void *arg);
+/* 0, or the exit status after one line on stderr: --threads is 0 to 1024. */
+struct mn_verb;
+int cli_check_threads(const struct mn_verb *verb, int64_t threads);
 
 #endif
