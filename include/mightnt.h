@@ -166,6 +166,127 @@ MN_CHECKED mn_status mn_session_features(mn_session *session, float *x, mn_err *
 /* Members of a mixture-like predictor, likeliest first: *n of them, lp_weights [cap], lp [cap,A]; *n = 0 where there are none. */
 MN_CHECKED mn_status mn_session_members(mn_session *session, double *lp_weights, double *lp, size_t cap, size_t *n, mn_err *err);
 
+/* What of the timeline decides the future: two sessions of one model with equal keys predict alike whatever comes. The first cap
+ * bytes of it; *n is the length even when it exceeds cap. MN_ERR_INPUT where a kind has none (a language model). */
+MN_CHECKED mn_status mn_session_key(mn_session *session, unsigned char *key, size_t cap, size_t *n, mn_err *err);
+
+/* ---- symbols of files ------------------------------------------------------------------------------------ */
+
+typedef enum mn_symbols_format {
+    MN_SYMBOLS_AUTO,        /* .jsonl: transcripts; one line without separators: characters; else tokens */
+    MN_SYMBOLS_CHARACTERS,  /* one symbol a character (a code point of UTF-8); white space is passed over */
+    MN_SYMBOLS_TOKENS,      /* separated by white space or commas */
+    MN_SYMBOLS_TRANSCRIPTS, /* JSON lines, each one sequence: {"symbols": [...]} or {"turns": [{"role":, "text":}]} */
+    MN_SYMBOLS_BYTES        /* each byte a symbol, A = 256 */
+} mn_symbols_format;
+
+typedef struct mn_symbols_opts {
+    const char *path;       /* "-": stdin */
+    mn_symbols_format format;
+    const char *alphabet;   /* names separated by white space or commas (one word: its characters); NULL: found, in byte order */
+    const char *role, *field; /* of turns: whose (NULL: everybody's) and which text of a turn is the symbol (NULL: "text") */
+} mn_symbols_opts;
+/* A reader of sequences. A file is read twice where its alphabet is to be found, and never held; stdin is then held, a byte a symbol or more. */
+typedef struct mn_symbols mn_symbols;
+MN_CHECKED mn_status mn_symbols_open(mn_symbols **out, const mn_symbols_opts *opts, mn_err *err);
+void mn_symbols_free(mn_symbols *symbols);
+size_t mn_symbols_alphabet(const mn_symbols *symbols);                   /* A */
+const char *mn_symbols_name(const mn_symbols *symbols, int32_t id);      /* UTF-8 */
+/* The next *n <= cap symbols of one sequence into ids: [cap]; *begins: its first are among them. *n = 0: the end.
+ * MN_ERR_INPUT with file and line (or byte), MN_ERR_IO, MN_ERR_MEMORY. */
+MN_CHECKED mn_status mn_symbols_next(mn_symbols *symbols, int32_t *ids, size_t cap, size_t *n, bool *begins, mn_err *err);
+
+/* ---- context trees ----------------------------------------------------------------------------------------- */
+
+/* Bayesian context trees (Kontoyiannis et al. 2022): prior on trees alpha^(leaves-1) beta^(leaves above depth D),
+ * alpha = (1-beta)^(1/(A-1)); Dirichlet(1/2) parameters at the leaves. */
+typedef struct mn_bct_opts {
+    size_t A, D;              /* symbols 2..65536, depth 0..1024 */
+    double beta;              /* in (0,1); 0: 1 - 2^-(A-1) */
+    int32_t start;            /* this symbol stands D times before each sequence; -1: its first D symbols only condition */
+    const char *const *names; /* [A], copied; NULL: 0, 1, ... */
+    size_t members;           /* so many of the likeliest trees are its members; 0: it has none */
+} mn_bct_opts;
+/* A tree that has seen nothing; kind "bct". Its sessions learn on a copy of what they touch, and never change the model. */
+MN_CHECKED mn_status mn_bct_new(mn_model **out, const mn_bct_opts *opts, mn_err *err);
+/* Learns n more symbols in place, O(D) each; begins: of a new sequence. While it has no workers. */
+MN_CHECKED mn_status mn_bct_learn(mn_model *bct, const int32_t *ids, size_t n, bool begins, mn_err *err);
+/* The same, each symbol predicted before it is learnt: lp: [n] of what came; lost: [n], false where no likelier symbol (of equals, none
+ * with a lower id) was there; next: [A], lp of the symbol after the last. Each may be NULL. O(D) a symbol for lp; O(D + A) for the others. */
+MN_CHECKED mn_status mn_bct_predict_all(mn_model *bct, double *lp, bool *lost, double *next, const int32_t *ids, size_t n, bool begins,
+                                        mn_err *err);
+double mn_bct_log_evidence(const mn_model *bct);   /* ln P_w at the root, nats. O(contexts) after learning */
+size_t mn_bct_depth(const mn_model *bct);
+double mn_bct_beta(const mn_model *bct);
+uint64_t mn_bct_symbols(const mn_model *bct);      /* learnt, those that only condition included */
+uint64_t mn_bct_predicted(const mn_model *bct);    /* those that did not */
+size_t mn_bct_contexts(const mn_model *bct);       /* distinct ones of all depths */
+/* How often each symbol followed a context, most recent symbol first: counts: [A]. Zeros for one never seen. */
+MN_CHECKED mn_status mn_bct_counts(const mn_model *bct, uint64_t *counts, const int32_t *context, size_t length, mn_err *err);
+
+/* Trees in full: each is a list of leaves, each leaf a context, most recent symbol first, in symbol order. */
+typedef struct mn_tree {
+    size_t leaves;
+    size_t *lengths;          /* [leaves] */
+    int32_t *contexts;        /* the leaves' symbols, end to end */
+    double *parameters;       /* [leaves,A] of a posterior draw; else NULL */
+    double log_posterior, log_prior, log_likelihood_nats, bic, aic; /* likelihood: the maximum; bic, aic as in DESIGN */
+} mn_tree;
+/* The k likeliest trees into trees: [k], *n <= k of them, by falling posterior (ties: see docs). k = 1: the MAP tree. Free each by mn_tree_free. */
+MN_CHECKED mn_status mn_bct_best(mn_tree *trees, size_t *n, const mn_model *bct, size_t k, mn_err *err);
+/* One exact draw from the posterior on trees, and parameters at its leaves. */
+MN_CHECKED mn_status mn_bct_draw(mn_tree *tree, const mn_model *bct, mn_rng *rng, mn_err *err);
+/* Fills the figures of a tree given by leaves, lengths, contexts. MN_ERR_INPUT: not a proper and complete tree of depth <= D. */
+MN_CHECKED mn_status mn_bct_judge(mn_tree *tree, const mn_model *bct, mn_err *err);
+/* Draws n symbols from a tree with parameters, after the context in ids[-D..-1] (uniform draws for its first symbols where begins). */
+MN_CHECKED mn_status mn_tree_generate(int32_t *ids, size_t n, const mn_tree *tree, size_t A, mn_rng *rng, mn_err *err);
+void mn_tree_free(mn_tree *tree); /* what it holds, not itself */
+
+/* A bct as a file, versioned and checksummed; opening maps it into memory in time independent of its size. What is not exactly what was
+ * saved is refused: MN_ERR_INPUT. */
+MN_CHECKED mn_status mn_bct_save(const mn_model *bct, const char *path, mn_err *err);
+MN_CHECKED mn_status mn_bct_open(mn_model **out, const char *path, mn_err *err);
+
+/* Bytes by binary decomposition: a context tree over the last `depth` bytes for each of the 255 places in a byte (Willems 2013). */
+typedef struct mn_bytes_opts {
+    size_t depth;          /* bytes of context */
+    bool switching;        /* context-tree switching (Veness et al. 2012) in place of weighting */
+    double discount;       /* counts are multiplied by it before each update; 0: 1, none */
+} mn_bytes_opts;
+MN_CHECKED mn_status mn_bytes_new(mn_model **out, const mn_bytes_opts *opts, mn_err *err);
+/* Learns n bytes in place, lp: [n] of each before it is learnt; may be NULL. */
+MN_CHECKED mn_status mn_bytes_learn(mn_model *bytes, double *lp, const unsigned char *data, size_t n, mn_err *err);
+
+/* ---- mixtures and pessimists -------------------------------------------------------------------------------- */
+
+/* Models inside models are borrowed: they outlive what is made of them. All share one alphabet. */
+
+/* Independent symbols: Dirichlet(a0, ..., a0) over A; sessions learn. a0 0: 1/2. names: [A] or NULL. */
+MN_CHECKED mn_status mn_kt_new(mn_model **out, size_t A, double a0, const char *const *names, mn_err *err);
+/* The Bayesian mixture of n models with prior weights exp(lp_prior); share: after each symbol that is learnt this part of the
+ * weights is handed round equally (fixed share, Herbster and Warmuth 1998), 0 for none. Sessions learn the weights (and the members, where they do). */
+MN_CHECKED mn_status mn_mixture_new(mn_model **out, mn_model *const *models, const double *lp_prior, size_t n, double share, mn_err *err);
+/* A model confined to some symbols: zero elsewhere, and renormalised. allowed: [A]. Where nothing is left all is help. */
+MN_CHECKED mn_status mn_only_new(mn_model **out, mn_model *model, const bool *allowed, mn_err *err);
+
+/* "As the model, but from the n-th turn on always a": for n = 1..turns and each allowed symbol a, prior 1/(2 M n (n+1)), M the number
+ * allowed; the model itself has the rest. A turn is a symbol that is allowed. */
+typedef struct mn_switch_opts {
+    mn_model *model;
+    const bool *allowed;  /* [A]: the speaker's symbols; the model is confined to them at its turns */
+    size_t turns;         /* the largest n */
+} mn_switch_opts;
+MN_CHECKED mn_status mn_switch_new(mn_model **out, const mn_switch_opts *opts, mn_err *err);
+/* Evidence of one whole transcript: refutes members, or multiplies their odds by 1/model(symbol) over what they explain. While it has no workers. */
+MN_CHECKED mn_status mn_switch_learn(mn_model *model, const int32_t *ids, size_t n, mn_err *err);
+
+/* The least probability that any kept member gives (Cohen, Hutter, Nanda 2022): members by falling weight w, kept while
+ * w_n >= alpha * (w_1 + ... + w_n). leaf_alpha > 0: a tree speaks with its credible floor, the least probability over all parameters with
+ * likelihood >= leaf_alpha * KT evidence at the deepest context (Ville). What is missing to 1 is help. alpha in (0,1). */
+MN_CHECKED mn_status mn_pessimist_new(mn_model **out, mn_model *model, double alpha, double leaf_alpha, mn_err *err);
+/* The same for a tree that is the only member. */
+MN_CHECKED mn_status mn_credible_new(mn_model **out, mn_model *bct, double leaf_alpha, mn_err *err);
+
 /* ---- regularisers --------------------------------------------------------------------------------------- */
 
 /* The tilted family pi_l ∝ base exp(l z), 0 <= l <= 1, and how l is chosen (docs/regularisers.md). */

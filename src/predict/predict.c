@@ -149,7 +149,7 @@ size_t mn_session_length(const mn_session *session)
     return session->n;
 }
 
-mn_status mn_session_append(mn_session *session, const int32_t *ids, size_t n, mn_err *err)
+static mn_status extend(mn_session *session, const int32_t *ids, size_t n, bool learn, mn_err *err)
 {
     const mn_worker *worker = session->worker;
     if (n > worker->length - session->n)
@@ -158,14 +158,20 @@ mn_status mn_session_append(mn_session *session, const int32_t *ids, size_t n, m
     for (size_t i = 0; i < n; i++)
         if (!known(worker->model, ids[i]))
             return mn_fail(err, MN_ERR_INPUT, "symbol %d: the model has %zu", ids[i], worker->model->A);
+    if (worker->model->kind->append) MN_TRY(worker->model->kind->append(session, ids, n, learn, err));
     if (n) memcpy(session->ids + session->n, ids, n * sizeof *ids);
     session->n += n;
     return MN_OK;
 }
 
+mn_status mn_session_append(mn_session *session, const int32_t *ids, size_t n, mn_err *err)
+{
+    return extend(session, ids, n, false, err);
+}
+
 mn_status mn_session_learn(mn_session *session, const int32_t *ids, size_t n, mn_err *err)
 {
-    return mn_session_append(session, ids, n, err);
+    return extend(session, ids, n, true, err);
 }
 
 mn_status mn_session_rewind(mn_session *session, size_t length, mn_err *err)
@@ -196,9 +202,21 @@ mn_status mn_session_features(mn_session *session, float *x, mn_err *err)
     return session->worker->model->kind->features(session, x, err);
 }
 
+mn_status mn_session_floors(mn_session *session, double leaf_alpha, double *lp_weights, double *lp, size_t cap, size_t *n, mn_err *err)
+{
+    const mn_kind *kind = session->worker->model->kind;
+    *n = 0;
+    return kind->members ? kind->members(session, leaf_alpha, lp_weights, lp, cap, n, err) : MN_OK;
+}
+
 mn_status mn_session_members(mn_session *session, double *lp_weights, double *lp, size_t cap, size_t *n, mn_err *err)
 {
-    (void)session, (void)lp_weights, (void)lp, (void)cap, (void)err;
-    *n = 0; /* no kind here is a mixture */
-    return MN_OK;
+    return mn_session_floors(session, 0, lp_weights, lp, cap, n, err);
+}
+
+mn_status mn_session_key(mn_session *session, unsigned char *key, size_t cap, size_t *n, mn_err *err)
+{
+    const mn_kind *kind = session->worker->model->kind;
+    if (!kind->key) return mn_fail(err, MN_ERR_INPUT, "the states of a %s cannot be told apart by a key", kind->name);
+    return kind->key(session, key, cap, n, err);
 }

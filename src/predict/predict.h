@@ -22,6 +22,11 @@ typedef struct mn_kind {
     mn_status (*advance)(mn_session *const *sessions, size_t n, mn_err *err);
     mn_status (*predict)(mn_session *session, double *lp, mn_err *err);
     mn_status (*features)(mn_session *session, float *x, mn_err *err);
+    /* What a kind need not have: NULL. */
+    mn_status (*append)(mn_session *session, const int32_t *ids, size_t n, bool learn, mn_err *err); /* before the timeline has them */
+    mn_status (*key)(mn_session *session, unsigned char *key, size_t cap, size_t *n, mn_err *err);
+    /* leaf_alpha > 0: lp of trees are their credible floors. */
+    mn_status (*members)(mn_session *session, double leaf_alpha, double *lp_weights, double *lp, size_t cap, size_t *n, mn_err *err);
 } mn_kind;
 
 /* The beginning of every kind's own struct. */
@@ -45,5 +50,9 @@ struct mn_session {
     int32_t *ids;          /* [n] timeline, room for worker->length */
     size_t n;
 };
+
+/* Members, those that are trees with their credible floors (leaf_alpha > 0): mn_session_members is this with leaf_alpha 0. */
+MN_CHECKED mn_status mn_session_floors(mn_session *session, double leaf_alpha, double *lp_weights, double *lp, size_t cap, size_t *n,
+                                       mn_err *err);
 
 #endif

@@ -137,6 +137,15 @@ static mn_status features(mn_session *session, float *x, mn_err *err)
     return MN_OK;
 }
 
+static mn_status key(mn_session *session, unsigned char *out, size_t cap, size_t *n, mn_err *err)
+{
+    size_t row = row_of(session);
+    (void)err;
+    *n = sizeof row;
+    memcpy(out, &row, cap < *n ? cap : *n);
+    return MN_OK;
+}
+
 static const mn_kind kind = {.name = "table",
                              .free = table_free,
                              .piece = piece,
@@ -150,7 +159,8 @@ static const mn_kind kind = {.name = "table",
                              .rewound = rewound,
                              .advance = advance,
                              .predict = predict,
-                             .features = features};
+                             .features = features,
+                             .key = key};
 
 /* ---- making one ---------------------------------------------------------------------------------------------- */
 
