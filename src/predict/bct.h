@@ -49,6 +49,7 @@ typedef struct mn_bct {
     uint64_t symbols, predicted;
     void *mapping;                   /* released by munmap where not NULL */
     size_t mapping_size;
+    struct mn_bct_unchecked *unchecked; /* of a mapped tree (bct_file.h); NULL: all of it is known to be what was saved */
     int32_t *recent;                 /* [D] the sequence's last symbols, the most recent first */
     size_t known;                    /* so many of them */
     uint32_t *path, *next;           /* [D+1] nodes of the present context by depth, 0: not looked up; the same, being made */
