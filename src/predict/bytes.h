@@ -57,7 +57,7 @@ static inline mn_bytes_node *mn_bytes_change(mn_bytes_store *store, uint32_t i)
 /* Where a timeline stands: for each depth, the place in which its context's first node is, or will be: 2 node + side. */
 typedef struct mn_bytes_cursor {
     uint32_t *place;       /* [depth + 1] */
-    unsigned char last[MN_BYTES_INSIDE]; /* most recent first; 0 before the start */
+    uint16_t last[MN_BYTES_INSIDE]; /* bytes, most recent first */
 } mn_bytes_cursor;
 
 /* Scratch of one thread. */
@@ -75,7 +75,7 @@ typedef struct mn_bytes {
     mn_bytes_opts opts;
     size_t C;              /* contexts of a byte, from the empty one to the longest */
     double *odds;          /* [C] prior */
-    uint32_t inside;       /* place of the first node of the contexts that end inside a byte, [257,256] */
+    uint32_t inside;       /* place of the first node of the contexts that end inside a byte, [258,256] */
     char pieces[256][2];
     mn_bytes_store store;
     mn_bytes_cursor cursor;

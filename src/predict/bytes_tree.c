@@ -5,8 +5,9 @@
 #include "predict/bytes.h"
 
 /* The nodes before those of contexts: 0 is none, 1 is the clock (c[0] bytes were learnt), then the places of the contexts before the
- * start of a timeline, the empty one first. */
-enum { CLOCK = 1, START = 4, ROWS = 257 };
+ * start of a timeline, the empty one first; then those of contexts that end inside a byte, a row for each byte before it, with one for
+ * NOTHING before the start of a timeline, and the last for the nearest byte. NOTHING has the bits of byte 0. */
+enum { CLOCK = 1, START = 4, NOTHING = 256, ROWS = 258 };
 
 /* Dirichlet parameter of the counts. 1/4 is 0.5% shorter on text than the Krichevsky-Trofimov 1/2; Veness et al. take 1/16. */
 static const double a0 = .25;
@@ -137,7 +138,7 @@ static uint32_t link_at(const mn_bytes_store *store, uint32_t place)
 void mn_bytes_start(mn_bytes_cursor *cursor, const mn_bytes *b)
 {
     for (size_t d = 0; d <= b->opts.depth; d++) cursor->place[d] = (uint32_t)(START + d);
-    memset(cursor->last, 0, sizeof cursor->last);
+    for (size_t k = 0; k < MN_BYTES_INSIDE; k++) cursor->last[k] = NOTHING;
 }
 
 /* Where byte x, which the store has, ends in the tree of a context. */
@@ -160,7 +161,7 @@ void mn_bytes_locate(mn_bytes_cursor *cursor, const mn_bytes *b, const mn_bytes_
         known = known < depth ? known + 1 : depth;
         for (size_t d = known; d > 0; d--) cursor->place[d] = leaf_of(store, cursor->place[d - 1], (unsigned)ids[t]);
     }
-    for (size_t k = 0; k < MN_BYTES_INSIDE && k < n; k++) cursor->last[k] = (unsigned char)ids[n - 1 - k];
+    for (size_t k = 0; k < MN_BYTES_INSIDE && k < n; k++) cursor->last[k] = (uint16_t)ids[n - 1 - k];
 }
 
 /* The places of all contexts, the empty one first. */
@@ -170,7 +171,7 @@ static void find_places(uint32_t *place, const mn_bytes *b, const mn_bytes_curso
     *place++ = cursor->place[0];
     for (size_t d = 1; d <= b->opts.depth; d++) {
         uint32_t row = b->inside + 256 * (d == 1 ? ROWS - 1u : cursor->last[0]);
-        for (unsigned j = 1; d <= inside && j < 8; j++) *place++ = row + (1u << j | (unsigned)cursor->last[d - 1] >> (8 - j));
+        for (unsigned j = 1; d <= inside && j < 8; j++) *place++ = row + (1u << j | (cursor->last[d - 1] & 255u) >> (8 - j));
         *place++ = cursor->place[d];
     }
 }
@@ -182,8 +183,8 @@ static void move(mn_bytes_cursor *cursor, const mn_bytes *b, const uint32_t *lea
         cursor->place[d] = leaf[c];
         c += d <= inside ? 8 : 1;
     }
-    memmove(cursor->last + 1, cursor->last, MN_BYTES_INSIDE - 1);
-    cursor->last[0] = (unsigned char)x;
+    memmove(cursor->last + 1, cursor->last, sizeof cursor->last - sizeof *cursor->last);
+    cursor->last[0] = (uint16_t)x;
 }
 
 /* ---- the path of a byte in one tree ---------------------------------------------------------------------------------- */
