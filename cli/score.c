@@ -13,7 +13,7 @@ static mn_status no_memory(mn_err *err)
 
 mn_status predictor_prepare(predictor *p, mn_err *err)
 {
-    p->depth = p->bytes ? 0 : mn_bct_depth(p->model);
+    if (!p->bytes) p->depth = mn_bct_depth(p->model);
     p->skip = p->bytes || mn_bct_start(p->model) >= 0 ? 0 : p->depth;
     p->p = malloc(mn_model_alphabet(p->model) * sizeof *p->p);
     p->recent = malloc((p->depth + 1) * sizeof *p->recent);
@@ -71,14 +71,33 @@ static mn_status run_session(predictor *p, double *lp, bool *lost, const int32_t
     return status;
 }
 
+static mn_status run_bytes(predictor *p, double *lp, const int32_t *ids, size_t n, bool begins, mn_err *err)
+{
+    unsigned char data[CLI_CHUNK];
+    for (size_t i = 0; i < n; i++) data[i] = (unsigned char)ids[i];
+    remember(p, ids, n, begins);
+    return mn_bytes_learn(p->model, lp, data, n, begins, err);
+}
+
 mn_status predictor_run(predictor *p, double *lp, bool *lost, const int32_t *ids, size_t n, bool begins, mn_err *err)
 {
+    if (p->bytes) return run_bytes(p, lp, ids, n, begins, err);
     if (p->learns) return mn_bct_predict_all(p->model, lp, lost, NULL, ids, n, begins, err);
     return run_session(p, lp, lost, ids, n, begins, err);
 }
 
+/* Where a session comes to by the sequence's last bytes the model stands too. */
+static mn_status next_byte(predictor *p, double *lp, mn_err *err)
+{
+    mn_status status = mn_worker_new(&p->worker, p->model, 1, p->depth + 1, err);
+    if (status == MN_OK) status = mn_session_begin(&p->session, p->worker, err);
+    if (status == MN_OK) status = go_on(p, false, err);
+    return status == MN_OK ? mn_session_predict(p->session, lp, err) : status;
+}
+
 mn_status predictor_next(predictor *p, double *lp, mn_err *err)
 {
+    if (p->bytes) return next_byte(p, lp, err);
     if (p->learns) return mn_bct_predict_all(p->model, NULL, NULL, lp, NULL, 0, false, err);
     return mn_session_predict(p->session, lp, err);
 }

@@ -8,16 +8,16 @@
 typedef struct predictor {
     mn_model *model;        /* owned */
     const char *name;       /* for people */
-    bool bytes, learns;
+    bool bytes, learns;     /* bytes always learn */
     size_t skip;            /* symbols of each sequence that it does not predict */
     mn_worker *worker;      /* where it stays as it is: a session that is moved along */
     mn_session *session;
     double *p;              /* [A] */
     int32_t *recent;        /* [depth] the sequence's last symbols, n_recent of them */
-    size_t depth, n_recent;
+    size_t depth, n_recent; /* how far back it looks */
 } predictor;
 
-/* What it needs besides its model, name, bytes and learns. MN_ERR_MEMORY; free it also then. */
+/* What it needs besides its model, name, bytes, learns and (of bytes) depth. MN_ERR_MEMORY; free it also then. */
 mn_status predictor_prepare(predictor *predictor, mn_err *err);
 void predictor_free(predictor *predictor);
 /* Of the next n <= CLI_CHUNK symbols of a sequence (begins: its first): lp: [n] of what came; lost: [n], false where no likelier symbol

@@ -227,6 +227,7 @@ MN_CHECKED mn_status mn_bct_predict_all(mn_model *bct, double *lp, bool *lost, d
 double mn_bct_log_evidence(const mn_model *bct);   /* ln P_w at the root, nats. O(contexts) after learning */
 size_t mn_bct_depth(const mn_model *bct);
 double mn_bct_beta(const mn_model *bct);
+int32_t mn_bct_start(const mn_model *bct);         /* the symbol that stands before each sequence; -1: none */
 uint64_t mn_bct_symbols(const mn_model *bct);      /* learnt, those that only condition included */
 uint64_t mn_bct_predicted(const mn_model *bct);    /* those that did not */
 size_t mn_bct_contexts(const mn_model *bct);       /* distinct ones of all depths */

@@ -263,6 +263,11 @@ double mn_bct_beta(const mn_model *bct)
     return ((const mn_bct *)bct)->beta;
 }
 
+int32_t mn_bct_start(const mn_model *bct)
+{
+    return ((const mn_bct *)bct)->start;
+}
+
 uint64_t mn_bct_symbols(const mn_model *bct)
 {
     return ((const mn_bct *)bct)->symbols;
