@@ -224,14 +224,21 @@ mn_status mn_bct_check_way(const mn_bct *b, const int32_t *context, size_t lengt
     }
 }
 
-/* With every block good: children come after their parents, so that no way is endless. */
-static mn_status check_order(const mn_bct *b, mn_err *err)
+/* With every block good: entries stand in the order of their nodes, each node has as many as it says, and children come after their
+ * parents. So learning, which trusts these, stays inside, and no way is endless, even in a file that somebody has made up. */
+static mn_status check_shape(const mn_bct *b, mn_err *err)
 {
-    size_t n;
-    for (size_t i = 0; i < b->store.n_nodes; i++) {
+    size_t at = !b->store.dense, n;
+    for (size_t i = 0; i < b->store.n_nodes; i++, at += n) {
         const mn_bct_entry *e = mn_bct_entries(&b->store, (uint32_t)i, &n);
-        for (size_t k = 0; k < n; k++)
-            if (e[k].child && e[k].child <= i) return changed(b, &e[k], err);
+        const mn_bct_node *v = &b->store.nodes[i];
+        uint32_t used = 0;
+        if (n && v->block != at) return changed(b, v, err);
+        for (size_t k = 0; k < n; k++) {
+            if ((e[k].child && e[k].child <= i) || (b->store.dense && e[k].key && e[k].key != k + 1)) return changed(b, &e[k], err);
+            used += e[k].key != 0;
+        }
+        if (used != v->used) return changed(b, v, err);
     }
     return MN_OK;
 }
@@ -240,7 +247,7 @@ mn_status mn_bct_check_all(const mn_bct *b, mn_err *err)
 {
     if (!b->unchecked) return MN_OK;
     for (size_t i = 0; i < b->unchecked->blocks; i++) MN_TRY(check_block(b, i, err));
-    return check_order(b, err);
+    return check_shape(b, err);
 }
 
 void mn_bct_unmap(mn_bct *b)
