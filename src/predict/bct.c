@@ -2,6 +2,7 @@
 #include "predict/bct.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 
