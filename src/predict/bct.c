@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 
 #define LN2 0.69314718055994530942
+#define PI 3.14159265358979323846
 
 /* ---- figures of a node ---- */
 
@@ -16,14 +17,28 @@ static double log_gamma(double x)
     return lgamma_r(x, &sign);
 }
 
+/* ln G(x+1/2) - (x ln x - x + ln(2 pi)/2), x > 0: Stirling's series about the middle. */
+static double stirling_rest(double x)
+{
+    double y = 1 / (x * x);
+    if (x < 16) return log_gamma(x + .5) - (x * log(x) - x + .5 * log(2 * PI));
+    return (-1. / 24 + y * (7. / 2880 - y * (31. / 40320 - y * (127. / 215040)))) / x;
+}
+
+/* With z = n + (A-1)/2 the large parts of the gamma functions meet in c ln(c/z), that of a count near z in log1p: what is left of
+ * ten million symbols of which one is rare keeps its digits. */
 double mn_bct_log_estimate(const mn_bct *bct, uint32_t node)
 {
-    size_t n;
-    const mn_bct_entry *e = mn_bct_entries(&bct->store, node, &n);
-    double half = .5 * (double)bct->model.A, none = log_gamma(.5), sum = 0;
-    for (size_t i = 0; i < n; i++)
-        if (e[i].count) sum += log_gamma(e[i].count + .5) - none;
-    return sum - (log_gamma(bct->store.nodes[node].total + half) - log_gamma(half));
+    size_t size;
+    const mn_bct_entry *e = mn_bct_entries(&bct->store, node, &size);
+    double more = .5 * ((double)bct->model.A - 1), n = bct->store.nodes[node].total, z = n + more;
+    double sum = more - more * log(z) - .5 * log(2 * PI) - stirling_rest(z) + log_gamma(more + .5);
+    if (n < 1) return 0;
+    for (size_t i = 0; i < size; i++) {
+        double c = e[i].count;
+        if (c > 0) sum += c * log1p(-(n - c + more) / z) + .5 * LN2 + stirling_rest(c);
+    }
+    return sum;
 }
 
 double mn_bct_log_odds(const mn_bct_node *node)
@@ -37,6 +52,37 @@ double mn_bct_log_weighted(const mn_bct *bct, uint32_t node, size_t depth)
     if (depth == bct->D) return estimate;
     double odds = mn_bct_log_odds(&bct->store.nodes[node]);
     return bct->log_beta + estimate + (odds > 0 ? log1p(exp(-odds)) : log1p(exp(odds)) - odds);
+}
+
+/* ---- probabilities ---- */
+
+static void add_counts(double *p, const mn_bct_store *store, uint32_t node, double factor)
+{
+    size_t n;
+    const mn_bct_entry *e = mn_bct_entries(store, node, &n);
+    for (size_t i = 0; i < n; i++)
+        if (e[i].count) p[e[i].key - 1] += factor * e[i].count;
+}
+
+/* At depth d a part r/(r+1) of the weight that is left stays; then p(s) = sum over depths of weight (c_s + 1/2)/(n + A/2). */
+void mn_bct_mix(double *p, const mn_bct *bct, const uint32_t *path, size_t found, const mn_bct_store *own, const uint32_t *own_path,
+                size_t own_found, size_t length)
+{
+    size_t A = bct->model.A, all = found > own_found ? found : own_found;
+    double left = 1, even = 0;
+    memset(p, 0, A * sizeof *p);
+    for (size_t d = 0; d < all; d++) {
+        const mn_bct_node *v = d < found ? &bct->store.nodes[path[d]] : NULL, *mine = d < own_found ? &own->nodes[own_path[d]] : NULL;
+        double odds = mn_bct_odds(mine ? mine : v), weight = d == length ? left : left * (odds / (odds + 1));
+        double total = (v ? (double)v->total : 0) + (mine ? (double)mine->total : 0);
+        double factor = weight / (total + .5 * (double)A);
+        left = d == length ? 0 : left / (odds + 1);
+        even += .5 * factor;
+        if (v) add_counts(p, &bct->store, path[d], factor);
+        if (mine) add_counts(p, own, own_path[d], factor);
+    }
+    even += left / (double)A;
+    for (size_t a = 0; a < A; a++) p[a] += even;
 }
 
 /* ---- making one ---- */
