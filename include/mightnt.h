@@ -232,14 +232,19 @@ typedef struct mn_tree {
     double *parameters;       /* [leaves,A] of a posterior draw; else NULL */
     double log_posterior, log_prior, log_likelihood_nats, bic, aic; /* likelihood: the maximum; bic, aic as in DESIGN */
 } mn_tree;
-/* The k likeliest trees into trees: [k], *n <= k of them, by falling posterior (ties: see docs). k = 1: the MAP tree. Free each by mn_tree_free. */
+/* The k likeliest trees into trees: [k], *n <= k of them (there may be fewer), by falling posterior; k = 1: the MAP tree. Exact for every
+ * beta. Of equal values (as doubles) a leaf is before a branching, and branchings are in the order of their first children that differ: those that
+ * were seen in symbol order, then the others; so the k best are the first of any more. Free each by mn_tree_free. MN_ERR_LIMIT: together over
+ * 2^26 leaves and symbols in them. O(contexts k log k), and the writing. */
 MN_CHECKED mn_status mn_bct_best(mn_tree *trees, size_t *n, const mn_model *bct, size_t k, mn_err *err);
-/* One exact draw from the posterior on trees, and parameters at its leaves. */
+/* One exact draw from the posterior on trees, and parameters at its leaves: Dirichlet(counts + 1/2). MN_ERR_LIMIT as above. */
 MN_CHECKED mn_status mn_bct_draw(mn_tree *tree, const mn_model *bct, mn_rng *rng, mn_err *err);
-/* Fills the figures of a tree given by leaves, lengths, contexts. MN_ERR_INPUT: not a proper and complete tree of depth <= D. */
+/* Fills the figures of a tree given by leaves, lengths, contexts. MN_ERR_INPUT, naming the leaf (from 0): not a proper and complete tree of
+ * depth <= D with its leaves in symbol order. bic and aic count A-1 parameters a leaf, over mn_bct_predicted symbols. */
 MN_CHECKED mn_status mn_bct_judge(mn_tree *tree, const mn_model *bct, mn_err *err);
-/* Draws n symbols from a tree with parameters, after the context in ids[-D..-1] (uniform draws for its first symbols where begins). */
-MN_CHECKED mn_status mn_tree_generate(int32_t *ids, size_t n, const mn_tree *tree, size_t A, mn_rng *rng, mn_err *err);
+/* Draws ids[given..n) from a tree with parameters; ids: [n], the first `given` are there already. A symbol that the past is too short for to
+ * tell its leaf is drawn uniformly. O(A + D log leaves) a symbol. */
+MN_CHECKED mn_status mn_tree_generate(int32_t *ids, size_t n, size_t given, const mn_tree *tree, size_t A, mn_rng *rng, mn_err *err);
 void mn_tree_free(mn_tree *tree); /* what it holds, not itself */
 
 /* A bct as a file, versioned and checksummed; opening maps it into memory in time independent of its size. What is not exactly what was
