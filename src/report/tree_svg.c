@@ -7,13 +7,15 @@
 
 enum {
     MOST_ROWS = 1000,
+    LEAST = 660,    /* width that the heading needs */
     COLOURS = 8,
     MARGIN = 28,
     ROW = 26,       /* height of a leaf */
-    TOP = 92,       /* where the first leaf is */
-    LABEL = 150,    /* width for the symbol of a leaf and its count */
+    TOP = 108,      /* where the first leaf is */
+    COUNT = 72,     /* width of a count */
     BAR = 320,
-    LETTER = 7      /* width of one */
+    LETTER = 8,     /* width of one */
+    LONGEST = 24    /* letters that a name has room for */
 };
 
 static const char style[] =
@@ -23,7 +25,8 @@ static const char style[] =
     "--s2:#66c8a0;--s3:#bd9ae0;--s4:#dcb560;--s5:#80c9e6;--s6:#dc8fb2;--s7:#a6aebb}}"
     "svg{background:var(--paper)}text{font:13px system-ui,-apple-system,\"Segoe UI\",Roboto,sans-serif;fill:var(--ink);"
     "dominant-baseline:central}.h{font-size:16px;font-weight:600}.s{fill:var(--soft)}.n{text-anchor:end;"
-    "font-variant-numeric:tabular-nums;fill:var(--soft)}.b{fill:var(--paper);text-anchor:middle;font-size:12px}.e{text-anchor:middle}"
+    "font-variant-numeric:tabular-nums;fill:var(--soft)}.b{fill:var(--paper);text-anchor:middle;font-size:12px}.e{text-anchor:middle}.e,.l{paint-order:stroke;stroke:var(--paper);"
+    "stroke-width:4}"
     "path{fill:none;stroke:var(--line);stroke-width:1.5}.d{stroke-dasharray:1 4;stroke-width:1}circle{fill:var(--ink)}"
     ".c0{fill:var(--s0)}.c1{fill:var(--s1)}.c2{fill:var(--s2)}.c3{fill:var(--s3)}.c4{fill:var(--s4)}.c5{fill:var(--s5)}"
     ".c6{fill:var(--s6)}.c7{fill:var(--s7)}";
@@ -41,11 +44,11 @@ typedef struct picture {
     double step, bar;     /* from depth to depth; where bars begin */
 } picture;
 
-static size_t columns(const char *text)
+static size_t letters_of(const picture *pic, int32_t id)
 {
     size_t n = 0;
-    for (; *text; text++) n += ((unsigned char)*text & 0xC0) != 0x80;
-    return n;
+    for (const char *text = mn_model_piece(pic->bct, id, NULL); *text; text++) n += ((unsigned char)*text & 0xC0) != 0x80;
+    return n < LONGEST ? n : LONGEST;
 }
 
 static void put_symbol(picture *pic, int32_t id)
@@ -53,6 +56,11 @@ static void put_symbol(picture *pic, int32_t id)
     size_t len;
     const char *text = mn_model_piece(pic->bct, id, &len);
     mn_html_text(&pic->html, text, len);
+}
+
+static double key_width(const picture *pic, size_t colour)
+{
+    return 32 + LETTER * (double)letters_of(pic, pic->coloured[colour]);
 }
 
 static double x_of(const picture *pic, size_t depth)
@@ -66,8 +74,10 @@ static double x_of(const picture *pic, size_t depth)
 static void place(picture *pic)
 {
     const mn_tree_rows *rows = &pic->rows;
-    size_t deepest = 0;
+    size_t deepest = 0, longest = 8;
     for (size_t i = 0; i < rows->n; i++) {
+        size_t letters = rows->rows[i].depth ? letters_of(pic, rows->rows[i].context[rows->rows[i].depth - 1]) : 0;
+        if (letters > longest) longest = letters;
         pic->y[i] = rows->rows[i].leaves ? TOP + ROW * (double)pic->lines++ : NAN;
         if (rows->rows[i].depth > deepest) deepest = rows->rows[i].depth;
     }
@@ -80,8 +90,9 @@ static void place(picture *pic)
         const mn_tree_row *r = &rows->rows[i];
         if (i == r->parent + 1) pic->y[r->parent] = (pic->y[r->parent] + pic->y[i]) / 2;
     }
-    pic->step = deepest > 6 ? fmax(12, 380. / (double)deepest) : 64;
-    pic->bar = x_of(pic, deepest) + LABEL;
+    double width = LETTER * (double)longest;
+    pic->step = deepest > 6 ? fmax(12, 6 * width / (double)deepest) : width;
+    pic->bar = x_of(pic, deepest) + width + COUNT;
 }
 
 /* The symbols most likely at the root have the colours. */
@@ -99,21 +110,22 @@ static mn_status choose_colours(picture *pic, mn_err *err)
 static void put_heading(picture *pic)
 {
     mn_html *h = &pic->html;
-    double at = MARGIN;
+    double at = MARGIN, posterior = exp(pic->tree->log_posterior);
     mn_html_rawf(h, "<text class=\"h\" x=\"%d\" y=\"28\">Context tree, posterior ", MARGIN);
-    mn_html_num(h, exp(pic->tree->log_posterior), 4);
+    if (posterior < .0001) mn_html_raw(h, "below ");
+    mn_html_num(h, fmax(posterior, .0001), 4);
     mn_html_rawf(h, "</text><text class=\"s\" x=\"%d\" y=\"50\">", MARGIN);
     mn_html_count(h, (double)mn_bct_symbols(pic->bct));
-    mn_html_rawf(h, " symbols of %zu, depth %zu; most recent symbol first; bars: what comes next</text>",
+    mn_html_rawf(h, " symbols of %zu, depth %zu; most recent symbol first; how often seen, and what comes next</text>",
                  mn_model_alphabet(pic->bct), mn_bct_depth(pic->bct));
     for (size_t i = 0; i < pic->n_coloured; i++) {
-        mn_html_rawf(h, "<circle class=\"c%zu\" cx=\"%.0f\" cy=\"70\" r=\"5\"/><text x=\"%.0f\" y=\"70\">", i, at + 5, at + 15);
+        mn_html_rawf(h, "<circle class=\"c%zu\" cx=\"%.0f\" cy=\"74\" r=\"5\"/><text x=\"%.0f\" y=\"74\">", i, at + 5, at + 15);
         put_symbol(pic, pic->coloured[i]);
         mn_html_raw(h, "</text>");
-        at += 32 + LETTER * (double)columns(mn_model_piece(pic->bct, pic->coloured[i], NULL));
+        at += key_width(pic, i);
     }
     if (pic->n_coloured < mn_model_alphabet(pic->bct))
-        mn_html_rawf(h, "<circle class=\"c%d\" cx=\"%.0f\" cy=\"70\" r=\"5\"/><text x=\"%.0f\" y=\"70\">others</text>", COLOURS - 1,
+        mn_html_rawf(h, "<circle class=\"c%d\" cx=\"%.0f\" cy=\"74\" r=\"5\"/><text x=\"%.0f\" y=\"74\">others</text>", COLOURS - 1,
                      at + 5, at + 15);
 }
 
@@ -133,8 +145,7 @@ static void put_segment(picture *pic, double *at, double y, double p, size_t col
     mn_html_raw(h, " ");
     mn_html_num(h, p, 4);
     mn_html_raw(h, "</title></rect>");
-    const char *name = symbol >= 0 ? mn_model_piece(pic->bct, symbol, NULL) : "";
-    if (*name && width > LETTER * (double)columns(name) + 8) {
+    if (symbol >= 0 && width > LETTER * (double)letters_of(pic, symbol) + 4) {
         mn_html_raw(h, "<text class=\"b\" x=\"");
         mn_html_num(h, *at + width / 2, 1);
         mn_html_rawf(h, "\" y=\"%.0f\">", y);
@@ -175,9 +186,9 @@ static mn_status put_node(picture *pic, size_t row, mn_err *err)
     double y = pic->y[row], x = x_of(pic, r->depth);
     mn_html_rawf(h, "<circle cx=\"%.0f\" cy=\"%.0f\" r=\"3\"/>", x, y);
     if (r->leaves > 1)
-        mn_html_rawf(h, "<text x=\"%.0f\" y=\"%.0f\">%zu others", x + 8, y, r->leaves);
+        mn_html_rawf(h, "<text class=\"l\" x=\"%.0f\" y=\"%.0f\">%zu others", x + 8, y, r->leaves);
     else if (r->depth) {
-        mn_html_rawf(h, r->leaves ? "<text x=\"%.0f\" y=\"%.0f\">" : "<text class=\"e\" x=\"%.0f\" y=\"%.0f\">", r->leaves ? x + 8 : x,
+        mn_html_rawf(h, "<text class=\"%s\" x=\"%.0f\" y=\"%.0f\">", r->leaves ? "l" : "e", r->leaves ? x + 8 : x,
                      r->leaves ? y : y - 11);
         put_symbol(pic, r->context[r->depth - 1]);
     }
@@ -191,11 +202,18 @@ static mn_status put_node(picture *pic, size_t row, mn_err *err)
     return MN_OK;
 }
 
+static double width_of(const picture *pic)
+{
+    double keys = 2 * MARGIN + LETTER * 8; /* "others" */
+    for (size_t i = 0; i < pic->n_coloured; i++) keys += key_width(pic, i);
+    return fmax(fmax(pic->bar + BAR + MARGIN, LEAST), keys);
+}
+
 static mn_status put_all(picture *pic, mn_err *err)
 {
     mn_html *h = &pic->html;
     size_t more = pic->tree->leaves - pic->rows.leaves;
-    double width = pic->bar + BAR + MARGIN, end = TOP + ROW * (double)pic->lines;
+    double width = width_of(pic), end = TOP + ROW * (double)pic->lines;
     double height = end + (more ? ROW : 0);
     mn_html_rawf(h, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %.0f %.0f\" width=\"%.0f\" height=\"%.0f\"><style>", width,
                  height, width, height);

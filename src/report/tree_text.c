@@ -4,6 +4,8 @@
 #include "base/buf.h"
 #include "report/tree_rows.h"
 
+enum { OTHERS = sizeof "  others 0.50" - 1 };
+
 /* Columns: characters of UTF-8. */
 static size_t columns(const char *text)
 {
@@ -66,22 +68,25 @@ typedef struct drawer {
     size_t width, label_columns;
 } drawer;
 
-/* The likeliest symbols, as many as the line has room for. */
+/* The likeliest of the symbols that followed, as many as the line has room for, and what all others have. */
 static mn_status put_predictions(drawer *d, const mn_tree_row *r, size_t used, mn_err *err)
 {
     size_t A = mn_model_alphabet(d->bct), fit = d->width / 8, k = A < fit ? A : fit; /* "  a 0.50" */
+    double rest = 1, never = .5 / ((double)r->n + .5 * (double)A);
     MN_TRY(mn_tree_predictions(d->p, d->bct, r->context, r->depth, err));
     mn_tree_likeliest(d->ids, k, d->p, A);
-    for (size_t i = 0; i < k; i++) {
+    for (size_t i = 0; i < k && d->p[d->ids[i]] > never; i++) {
+        double p = d->p[d->ids[i]];
         mn_buf_clear(&d->word);
         MN_TRY(mn_buf_puts(&d->word, "  "));
         MN_TRY(put_symbol(&d->word, d->bct, d->ids[i]));
-        MN_TRY(mn_buf_printf(&d->word, " %.2f", d->p[d->ids[i]]));
+        MN_TRY(mn_buf_printf(&d->word, " %.2f", p));
         used += columns(d->word.data);
-        if (i && used > d->width) break;
+        if (i && used + OTHERS > d->width) break;
         MN_TRY(mn_buf_put(d->out, d->word.data, d->word.len));
+        rest -= p;
     }
-    return MN_OK;
+    return rest > never / 2 ? mn_buf_printf(d->out, "  others %.2f", rest) : MN_OK;
 }
 
 static mn_status put_row(drawer *d, size_t row, mn_err *err)
