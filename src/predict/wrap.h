@@ -1,4 +1,4 @@
-/* Kinds with one model inside: what they forward to it. Private to src/predict. */
+/* Kinds made of other models: what those with one inside forward to it, what others share. Private to src/predict. */
 #ifndef MN_WRAP_H
 #define MN_WRAP_H
 
@@ -22,10 +22,13 @@ typedef struct mn_wrap_session {
     mn_session *inner;
 } mn_wrap_session;
 
-/* A kind's fields, but for name, free, predict, members. It may put its own in place of some. */
-#define MN_WRAP_KIND                                                                                          \
-    .piece = mn_wrap_piece, .ends_generation = mn_wrap_ends_generation, .tokenize = mn_wrap_tokenize,         \
-    .embeddings = mn_wrap_embeddings, .advance = mn_wrap_advance, .features = mn_wrap_features, .key = mn_wrap_key
+/* A kind's fields but for name, free, predict, members, counts. */
+#define MN_WRAP_MODEL                                                                                     \
+    .piece = mn_wrap_piece, .ends_generation = mn_wrap_ends_generation, .tokenize = mn_wrap_tokenize,     \
+    .embeddings = mn_wrap_embeddings, .advance = mn_wrap_advance, .features = mn_wrap_features
+#define MN_WRAP_SESSIONS                                                                                  \
+    .worker_new = mn_wrap_worker_new, .worker_free = mn_wrap_worker_free, .session_new = mn_wrap_session_new, \
+    .session_free = mn_wrap_session_free, .rewound = mn_wrap_rewound, .append = mn_wrap_append, .key = mn_wrap_key
 
 /* The model's part of a new one. */
 mn_model mn_wrap_model(const mn_kind *kind, const mn_model *inner);
@@ -51,5 +54,17 @@ mn_status mn_wrap_advance(mn_session *const *sessions, size_t n, mn_err *err);
 mn_status mn_wrap_features(mn_session *session, float *x, mn_err *err);
 mn_status mn_wrap_key(mn_session *session, unsigned char *key, size_t cap, size_t *n, mn_err *err);
 mn_status mn_wrap_counts(mn_session *session, uint64_t *counts, mn_err *err);
+
+/* A member and its log weight; sorts n of them likeliest first, equals by index. */
+typedef struct mn_rank {
+    double lw;
+    size_t index;
+} mn_rank;
+void mn_rank_sort(mn_rank *ranks, size_t n);
+
+/* Adds size bytes to a key of *n bytes, as far as cap allows. */
+void mn_key_add(unsigned char *key, size_t cap, size_t *n, const void *data, size_t size);
+/* Adds a session's own key and its length. */
+MN_CHECKED mn_status mn_key_add_session(unsigned char *key, size_t cap, size_t *n, mn_session *session, mn_err *err);
 
 #endif
