@@ -174,27 +174,36 @@ MN_CHECKED mn_status mn_session_key(mn_session *session, unsigned char *key, siz
 /* ---- symbols of files ------------------------------------------------------------------------------------ */
 
 typedef enum mn_symbols_format {
-    MN_SYMBOLS_AUTO,        /* .jsonl: transcripts; one line without separators: characters; else tokens */
+    /* By the path and the first 64 KB: transcripts where the path ends in .jsonl or the first byte that is not white space is '{';
+     * characters where the first line that is not empty has no separator, and is the only one or at least 32 bytes long (a long
+     * text, wrapped or not); else tokens. */
+    MN_SYMBOLS_AUTO,
     MN_SYMBOLS_CHARACTERS,  /* one symbol a character (a code point of UTF-8); white space is passed over */
-    MN_SYMBOLS_TOKENS,      /* separated by white space or commas */
+    MN_SYMBOLS_TOKENS,      /* separated by white space or commas; each of at most 4096 bytes */
     MN_SYMBOLS_TRANSCRIPTS, /* JSON lines, each one sequence: {"symbols": [...]} or {"turns": [{"role":, "text":}]} */
-    MN_SYMBOLS_BYTES        /* each byte a symbol, A = 256 */
+    MN_SYMBOLS_BYTES        /* each byte a symbol, A = 256, named by itself where it is a visible ASCII character, else 0x00 to 0xFF */
 } mn_symbols_format;
 
 typedef struct mn_symbols_opts {
     const char *path;       /* "-": stdin */
     mn_symbols_format format;
     const char *alphabet;   /* names separated by white space or commas (one word: its characters); NULL: found, in byte order */
+    const mn_model *model;  /* its alphabet, in place of one declared or found; NULL: none. Borrowed for the opening only */
     const char *role, *field; /* of turns: whose (NULL: everybody's) and which text of a turn is the symbol (NULL: "text") */
 } mn_symbols_opts;
-/* A reader of sequences. A file is read twice where its alphabet is to be found, and never held; stdin is then held, a byte a symbol or more. */
+/* A reader of sequences: each line of transcripts is one (those without symbols are passed over), any other file is one. A file is
+ * read twice where its alphabet is to be found, and never held; a pipe then is held. With an alphabet declared memory does not grow with
+ * the input. A line of transcripts is held while it is read. 2 <= A <= 65536. Copies opts.
+ * MN_ERR_INPUT (file, line and column): not UTF-8, NUL bytes, no symbols, only one distinct symbol or more than 65536, an alphabet
+ * that names something twice; MN_ERR_USAGE: options that are not of the format; MN_ERR_IO; MN_ERR_MEMORY. */
 typedef struct mn_symbols mn_symbols;
 MN_CHECKED mn_status mn_symbols_open(mn_symbols **out, const mn_symbols_opts *opts, mn_err *err);
 void mn_symbols_free(mn_symbols *symbols);
+mn_symbols_format mn_symbols_kind(const mn_symbols *symbols);            /* what MN_SYMBOLS_AUTO came to */
 size_t mn_symbols_alphabet(const mn_symbols *symbols);                   /* A */
-const char *mn_symbols_name(const mn_symbols *symbols, int32_t id);      /* UTF-8 */
-/* The next *n <= cap symbols of one sequence into ids: [cap]; *begins: its first are among them. *n = 0: the end.
- * MN_ERR_INPUT with file and line (or byte), MN_ERR_IO, MN_ERR_MEMORY. */
+const char *mn_symbols_name(const mn_symbols *symbols, int32_t id);      /* UTF-8, valid as long as symbols */
+/* The next *n <= cap symbols of one sequence into ids: [cap], cap >= 1; *begins: its first is among them. *n = 0: the end.
+ * Errors as of opening, and a symbol that is not in the alphabet; a file without symbols fails here if its alphabet was declared. */
 MN_CHECKED mn_status mn_symbols_next(mn_symbols *symbols, int32_t *ids, size_t cap, size_t *n, bool *begins, mn_err *err);
 
 /* ---- context trees ----------------------------------------------------------------------------------------- */
@@ -233,14 +242,19 @@ typedef struct mn_tree {
     double *parameters;       /* [leaves,A] of a posterior draw; else NULL */
     double log_posterior, log_prior, log_likelihood_nats, bic, aic; /* likelihood: the maximum; bic, aic as in DESIGN */
 } mn_tree;
-/* The k likeliest trees into trees: [k], *n <= k of them, by falling posterior (ties: see docs). k = 1: the MAP tree. Free each by mn_tree_free. */
+/* The k likeliest trees into trees: [k], *n <= k of them (there may be fewer), by falling posterior; k = 1: the MAP tree. Exact for every
+ * beta. Of equal values (as doubles) a leaf is before a branching, and branchings are in the order of their first children that differ: those that
+ * were seen in symbol order, then the others; so the k best are the first of any more. Free each by mn_tree_free. MN_ERR_LIMIT: together over
+ * 2^26 leaves and symbols in them. O(contexts k log k), and the writing. */
 MN_CHECKED mn_status mn_bct_best(mn_tree *trees, size_t *n, const mn_model *bct, size_t k, mn_err *err);
-/* One exact draw from the posterior on trees, and parameters at its leaves. */
+/* One exact draw from the posterior on trees, and parameters at its leaves: Dirichlet(counts + 1/2). MN_ERR_LIMIT as above. */
 MN_CHECKED mn_status mn_bct_draw(mn_tree *tree, const mn_model *bct, mn_rng *rng, mn_err *err);
-/* Fills the figures of a tree given by leaves, lengths, contexts. MN_ERR_INPUT: not a proper and complete tree of depth <= D. */
+/* Fills the figures of a tree given by leaves, lengths, contexts. MN_ERR_INPUT, naming the leaf (from 0): not a proper and complete tree of
+ * depth <= D with its leaves in symbol order. bic and aic count A-1 parameters a leaf, over mn_bct_predicted symbols. */
 MN_CHECKED mn_status mn_bct_judge(mn_tree *tree, const mn_model *bct, mn_err *err);
-/* Draws n symbols from a tree with parameters, after the context in ids[-D..-1] (uniform draws for its first symbols where begins). */
-MN_CHECKED mn_status mn_tree_generate(int32_t *ids, size_t n, const mn_tree *tree, size_t A, mn_rng *rng, mn_err *err);
+/* Draws ids[given..n) from a tree with parameters; ids: [n], the first `given` are there already. A symbol that the past is too short for to
+ * tell its leaf is drawn uniformly. O(A + D log leaves) a symbol. */
+MN_CHECKED mn_status mn_tree_generate(int32_t *ids, size_t n, size_t given, const mn_tree *tree, size_t A, mn_rng *rng, mn_err *err);
 void mn_tree_free(mn_tree *tree); /* what it holds, not itself */
 
 /* A bct as a file, versioned and checksummed; opening maps it into memory in time independent of its size. What is not exactly what was
