@@ -365,4 +365,5 @@ const mn_kind mn_bct_kind = {.name = "bct",
                              .predict = predict,
                              .features = features,
                              .append = append,
-                             .key = key};
+                             .key = key,
+                             .counts = mn_bct_session_counts};
