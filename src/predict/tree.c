@@ -34,7 +34,7 @@ mn_status mn_tree_put(mn_tree_writer *w, size_t depth, mn_err *err)
     *w->left -= depth + 1;
     mn_status status = grow(&lengths, &w->room_leaves, tree->leaves + 1, sizeof *tree->lengths, err);
     tree->lengths = lengths;
-    if (status == MN_OK) status = grow(&contexts, &w->room_symbols, w->symbols + depth, sizeof *tree->contexts, err);
+    if (status == MN_OK) status = grow(&contexts, &w->room_symbols, w->symbols + depth + 1, sizeof *tree->contexts, err);
     tree->contexts = contexts;
     if (status != MN_OK) return status;
     if (depth) memcpy(tree->contexts + w->symbols, w->path, depth * sizeof *w->path);
