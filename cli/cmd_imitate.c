@@ -99,8 +99,8 @@ static void print_heading(const mn_model *bct)
     double nats = mn_bct_log_evidence(bct), n = (double)mn_bct_predicted(bct);
     printf("%llu symbols of %zu, depth %zu, beta %.6g\n", (unsigned long long)mn_bct_symbols(bct), mn_model_alphabet(bct),
            mn_bct_depth(bct), mn_bct_beta(bct));
-    printf("evidence  ln P = %.6f nats, %.4f bits a symbol over %.0f predicted; %zu contexts\n", nats, -nats / n / log(2), n,
-           mn_bct_contexts(bct));
+    printf("evidence  ln P = %.6f nats, %.4f bits a symbol over %.0f predicted; %zu context%s\n", nats, -nats / n / log(2), n,
+           mn_bct_contexts(bct), mn_bct_contexts(bct) == 1 ? "" : "s");
 }
 
 /* Which: "1" to "k" of the likeliest, or of the draws. */
