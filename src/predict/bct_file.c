@@ -283,6 +283,7 @@ static bool sizes_fit(const header *h, uint64_t size)
     const uint64_t most = UINT32_MAX;
     if (h->A < 2 || h->A > 65536 || h->D > 1024 || h->known > h->D || h->dense > 1) return false;
     if (!h->n_nodes || h->n_nodes > most || !h->n_entries || h->n_entries > most || h->names_bytes > size) return false;
+    if (h->members > 1 << 20) return false;
     if (h->dense && h->n_entries != h->n_nodes * h->A) return false;
     if (h->start < -1 || h->start >= (int64_t)h->A) return false;
     uint64_t blocks = blocks_of(h->n_entries) + blocks_of(h->n_nodes) + 1;
