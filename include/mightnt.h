@@ -31,7 +31,7 @@ extern "C" {
 #define MN_PRINTF(f, a)
 #endif
 
-/* ---- status ------------------------------------------------------------------------------------------- */
+/* ---- status -------------------------------------------------------------------------------------------------------- */
 
 typedef enum mn_status {
     MN_OK = 0,
@@ -63,7 +63,7 @@ void mn_err_format(const mn_err *err, char *out, size_t size);
 /* The exit status for a code: 0 1 2 3 4 as listed above, 130 for MN_ERR_INTERRUPTED. */
 int mn_exit_status(mn_status code);
 
-/* ---- words and numbers of a command line or a file ------------------------------------------------------- */
+/* ---- words and numbers of a command line or a file ----------------------------------------------------------------- */
 
 /* The whole of text as a number, decimal only, whatever the locale. num also takes inf, +inf, -inf and with a dot before (.inf).
  * MN_ERR_INPUT: not one (NaN, hexadecimal, spaces, rest behind it); MN_ERR_NUM: too large or too small for the type. */
@@ -72,7 +72,7 @@ MN_CHECKED mn_status mn_text_num(double *out, const char *text);
 /* Which of names[n] was probably meant by text: the least edits (Levenshtein), at most a third of the length; NULL if none. */
 const char *mn_text_nearest(const char *text, const char *const *names, size_t n);
 
-/* ---- random streams ------------------------------------------------------------------------------------ */
+/* ---- random streams ------------------------------------------------------------------------------------------------ */
 
 /* A counter-based stream (Philox4x32-10): key = seed, counter = (draw, purpose, episode). Splitting costs nothing and
  * an extra draw in one stream changes no other. Plain data: copy it to save it. */
@@ -89,7 +89,7 @@ uint64_t mn_rng_below(mn_rng *rng, uint64_t n);      /* uniform on 0..n-1 by rej
 /* First i with cumulative exp(lp[0..i]) > u * sum exp(lp): never a symbol of probability 0. lp: [A], u in [0,1). */
 size_t mn_sample(const double *lp, size_t A, double u);
 
-/* ---- predictors ----------------------------------------------------------------------------------------- */
+/* ---- predictors ---------------------------------------------------------------------------------------------------- */
 
 /* A frozen model, shareable between threads; a worker, one thread's place on it (for a language model a context with
  * its key-value cache); cheap sessions, one mutable timeline each, on one worker. */
@@ -171,7 +171,7 @@ MN_CHECKED mn_status mn_session_members(mn_session *session, double *lp_weights,
  * bytes of it; *n is the length even when it exceeds cap. MN_ERR_INPUT where a kind has none (a language model). */
 MN_CHECKED mn_status mn_session_key(mn_session *session, unsigned char *key, size_t cap, size_t *n, mn_err *err);
 
-/* ---- symbols of files ------------------------------------------------------------------------------------ */
+/* ---- symbols of files ---------------------------------------------------------------------------------------------- */
 
 typedef enum mn_symbols_format {
     /* By the path and the first 64 KB: transcripts where the path ends in .jsonl or the first byte that is not white space is '{';
@@ -206,7 +206,7 @@ const char *mn_symbols_name(const mn_symbols *symbols, int32_t id);      /* UTF-
  * Errors as of opening, and a symbol that is not in the alphabet; a file without symbols fails here if its alphabet was declared. */
 MN_CHECKED mn_status mn_symbols_next(mn_symbols *symbols, int32_t *ids, size_t cap, size_t *n, bool *begins, mn_err *err);
 
-/* ---- context trees ----------------------------------------------------------------------------------------- */
+/* ---- context trees ------------------------------------------------------------------------------------------------- */
 
 /* Bayesian context trees (Kontoyiannis et al. 2022): prior on trees alpha^(leaves-1) beta^(leaves above depth D),
  * alpha = (1-beta)^(1/(A-1)); Dirichlet(1/2) parameters at the leaves. */
@@ -243,34 +243,38 @@ typedef struct mn_tree {
     double *parameters;       /* [leaves,A] of a posterior draw; else NULL */
     double log_posterior, log_prior, log_likelihood_nats, bic, aic; /* likelihood: the maximum; bic, aic as in DESIGN */
 } mn_tree;
-/* The k likeliest trees into trees: [k], *n <= k of them (there may be fewer), by falling posterior; k = 1: the MAP tree. Exact for every
- * beta. Of equal values (as doubles) a leaf is before a branching, and branchings are in the order of their first children that differ: those that
- * were seen in symbol order, then the others; so the k best are the first of any more. Free each by mn_tree_free. MN_ERR_LIMIT: together over
- * 2^26 leaves and symbols in them. O(contexts k log k), and the writing. */
+/* The k likeliest trees into trees: [k], *n <= k of them (there may be fewer), by falling posterior; k = 1: the MAP tree.
+ * Exact for every beta. Of equal values (as doubles) a leaf is before a branching, and branchings are in the order of their
+ * first children that differ: those that were seen in symbol order, then the others; so the k best are the first of any
+ * more. Free each by mn_tree_free. MN_ERR_LIMIT: together over 2^26 leaves and symbols in them. O(contexts k log k), and the
+ * writing. */
 MN_CHECKED mn_status mn_bct_best(mn_tree *trees, size_t *n, const mn_model *bct, size_t k, mn_err *err);
 /* One exact draw from the posterior on trees, and parameters at its leaves: Dirichlet(counts + 1/2). MN_ERR_LIMIT as above. */
 MN_CHECKED mn_status mn_bct_draw(mn_tree *tree, const mn_model *bct, mn_rng *rng, mn_err *err);
-/* Fills the figures of a tree given by leaves, lengths, contexts. MN_ERR_INPUT, naming the leaf (from 0): not a proper and complete tree of
- * depth <= D with its leaves in symbol order. bic and aic count A-1 parameters a leaf, over mn_bct_predicted symbols. */
+/* Fills the figures of a tree given by leaves, lengths, contexts. MN_ERR_INPUT, naming the leaf (from 0): not a proper and
+ * complete tree of depth <= D with its leaves in symbol order. bic and aic count A-1 parameters a leaf, over
+ * mn_bct_predicted symbols. */
 MN_CHECKED mn_status mn_bct_judge(mn_tree *tree, const mn_model *bct, mn_err *err);
-/* Draws ids[given..n) from a tree with parameters; ids: [n], the first `given` are there already. A symbol that the past is too short for to
- * tell its leaf is drawn uniformly. O(A + D log leaves) a symbol. */
-MN_CHECKED mn_status mn_tree_generate(int32_t *ids, size_t n, size_t given, const mn_tree *tree, size_t A, mn_rng *rng, mn_err *err);
+/* Draws ids[given..n) from a tree with parameters; ids: [n], the first `given` are there already. A symbol that the past is
+ * too short for to tell its leaf is drawn uniformly. O(A + D log leaves) a symbol. */
+MN_CHECKED mn_status mn_tree_generate(int32_t *ids, size_t n, size_t given, const mn_tree *tree, size_t A, mn_rng *rng,
+                                      mn_err *err);
 void mn_tree_free(mn_tree *tree); /* what it holds, not itself */
 
-/* A tree drawn for a terminal of so many columns (labels of its own that are wider are not broken), in at most `lines` lines and one that
- * says what was left out: contexts most recent symbol first, and at each leaf how many symbols followed and the likeliest next ones, by
- * Dirichlet(1/2). Names are the model's. *out is released by free. MN_ERR_MEMORY. */
-MN_CHECKED mn_status mn_tree_text(char **out, const mn_tree *tree, const mn_model *bct, size_t width, size_t lines, mn_err *err);
+/* A tree drawn for a terminal of so many columns (labels of its own that are wider are not broken), in at most `lines` lines
+ * and one that says what was left out: contexts most recent symbol first, and at each leaf how many symbols followed and the
+ * likeliest next ones, by Dirichlet(1/2). Names are the model's. *out is released by free. MN_ERR_MEMORY. */
+MN_CHECKED mn_status mn_tree_text(char **out, const mn_tree *tree, const mn_model *bct, size_t width, size_t lines,
+                                  mn_err *err);
 /* The same as an SVG file of its own, for light and dark. MN_ERR_IO, MN_ERR_MEMORY. */
 MN_CHECKED mn_status mn_tree_svg(const char *path, const mn_tree *tree, const mn_model *bct, mn_err *err);
-/* One line of JSON without its end: symbols, alphabet, depth, log_evidence_nats, trees [n] and, where there are, samples [n_samples] with
- * their parameters. *out is released by free. MN_ERR_MEMORY, MN_ERR_NUM. */
+/* One line of JSON without its end: symbols, alphabet, depth, log_evidence_nats, trees [n] and, where there are, samples
+ * [n_samples] with their parameters. *out is released by free. MN_ERR_MEMORY, MN_ERR_NUM. */
 MN_CHECKED mn_status mn_trees_json(char **out, const mn_model *bct, const mn_tree *trees, size_t n, const mn_tree *samples,
                                    size_t n_samples, mn_err *err);
 
-/* A bct as a file, versioned and checksummed; opening maps it into memory in time independent of its size. What is not exactly what was
- * saved is refused: MN_ERR_INPUT. */
+/* A bct as a file, versioned and checksummed; opening maps it into memory in time independent of its size. What is not
+ * exactly what was saved is refused: MN_ERR_INPUT. */
 MN_CHECKED mn_status mn_bct_save(const mn_model *bct, const char *path, mn_err *err);
 MN_CHECKED mn_status mn_bct_open(mn_model **out, const char *path, mn_err *err);
 
@@ -292,7 +296,7 @@ MN_CHECKED mn_status mn_bytes_new(mn_model **out, const mn_bytes_opts *opts, mn_
  * On failure the bytes before it have been learnt. O(depth) a byte; memory grows with distinct contexts. */
 MN_CHECKED mn_status mn_bytes_learn(mn_model *bytes, double *lp, const unsigned char *data, size_t n, bool begins, mn_err *err);
 
-/* ---- mixtures and pessimists -------------------------------------------------------------------------------- */
+/* ---- mixtures and pessimists --------------------------------------------------------------------------------------- */
 
 /* Models made of models (docs/pessimism.md). Those inside are borrowed: they outlive what is made of them. Where nothing is left that could
  * have said what was said, all is help. None is changed by its sessions. Allocation: MN_ERR_MEMORY, everywhere. */
@@ -338,7 +342,7 @@ MN_CHECKED mn_status mn_credible_new(mn_model **out, mn_model *model, double lea
  * asked. NULL for other kinds. */
 mn_session *mn_session_inner(mn_session *session);
 
-/* ---- regularisers --------------------------------------------------------------------------------------- */
+/* ---- regularisers -------------------------------------------------------------------------------------------------- */
 
 /* The tilted family pi_l ∝ base exp(l z), 0 <= l <= 1, and how l is chosen (docs/regularisers.md). */
 typedef enum mn_reg_kind {
@@ -387,7 +391,7 @@ typedef struct mn_budget_answer {
 MN_CHECKED mn_status mn_budget_file(const char *path, double limit, void (*answer)(void *arg, const mn_budget_answer *answer), void *arg,
                                     mn_err *err);
 
-/* ---- runs ------------------------------------------------------------------------------------------------- */
+/* ---- runs ---------------------------------------------------------------------------------------------------------- */
 
 /* What is told while a run goes on. */
 typedef struct mn_progress {
