@@ -298,48 +298,50 @@ MN_CHECKED mn_status mn_bytes_learn(mn_model *bytes, double *lp, const unsigned 
 
 /* ---- mixtures and pessimists --------------------------------------------------------------------------------------- */
 
-/* Models made of models (docs/pessimism.md). Those inside are borrowed: they outlive what is made of them. Where nothing is left that could
- * have said what was said, all is help. None is changed by its sessions. Allocation: MN_ERR_MEMORY, everywhere. */
+/* Models made of models (docs/pessimism.md). Those inside are borrowed: they outlive what is made of them. Where nothing is
+ * left that could have said what was said, all is help. No model is changed by its sessions. */
 
 /* Independent symbols: Dirichlet(a0, ..., a0) over A; p(a) = (c_a + a0)/(n + A a0), c what the session has learnt. a0 0: 1/2.
  * names: [A], copied; NULL: 0, 1, ... MN_ERR_NUM: a0 negative, infinite or NaN; MN_ERR_LIMIT: A = 0. */
 MN_CHECKED mn_status mn_kt_new(mn_model **out, size_t A, double a0, const char *const *names, mn_err *err);
-/* The Bayesian mixture of n models of one alphabet with prior weights exp(lp_prior), up to a common constant: [n]. Sessions learn: w_i is
- * multiplied by p_i(symbol), then replaced by (1 - share) w_i + share/n (fixed share, Herbster and Warmuth 1998; 0: none), and the
- * members learn where they do. Members: the models, refuted ones apart; ties by index. No features. O(n A) a symbol besides the members.
+/* The Bayesian mixture of n models of one alphabet with prior weights exp(lp_prior), up to a common constant: [n]. Sessions
+ * learn: w_i is multiplied by p_i(symbol), then replaced by (1 - share) w_i + share/n (fixed share, Herbster and Warmuth 1998;
+ * 0: none), and the members learn where they do. Members: the models, refuted ones apart; ties by index. No features.
+ * O(n A) a symbol, besides the members.
  * MN_ERR_INPUT: n = 0, different alphabets; MN_ERR_NUM: a weight that is NaN or inf, none above zero, share not in [0,1]. */
-MN_CHECKED mn_status mn_mixture_new(mn_model **out, mn_model *const *models, const double *lp_prior, size_t n, double share, mn_err *err);
-/* A model confined to some symbols, allowed: [A], copied: zero elsewhere, renormalised. Its members are those inside, likewise confined;
- * credible floors are not renormalised, which leaves them floors. */
+MN_CHECKED mn_status mn_mixture_new(mn_model **out, mn_model *const *models, const double *lp_prior, size_t n, double share,
+                                    mn_err *err);
+/* A model confined to some symbols, allowed: [A], copied: zero elsewhere, renormalised. Its members are those inside, likewise
+ * confined; credible floors are not renormalised, which leaves them floors. */
 MN_CHECKED mn_status mn_only_new(mn_model **out, mn_model *model, const bool *allowed, mn_err *err);
 
-/* "As the model, but from the n-th turn on always a": for n = 1..turns and each allowed symbol a, prior 1/(2 M n (n+1)), M the number
- * allowed; the model itself has the rest. A turn is a symbol that is allowed. */
+/* "As the model, but from the n-th turn on always a": for n = 1..turns and each allowed symbol a, prior 1/(2 M n (n+1)), M the
+ * number allowed; the model itself has the rest. A turn is a symbol that is allowed. */
 typedef struct mn_switch_opts {
     mn_model *model;
     const bool *allowed;  /* [A]: the speaker's symbols, copied; the model is confined to them */
     size_t turns;         /* the largest n */
 } mn_switch_opts;
-/* Their mixture. The model inside is frozen: whatever a session is given is appended there. learn: the weights move by a turn's symbol;
- * append: only the timeline does, and with it the count of turns. Members: all that are not refuted, ties in the order model, n, a.
- * O(A + turns M) a symbol. MN_ERR_INPUT: nothing allowed; MN_ERR_LIMIT: turns M too many. */
+/* Their mixture. The model inside is frozen: whatever a session is given is appended there. learn: the weights move by a turn's
+ * symbol; append: only the timeline does, and with it the count of turns. Members: all that are not refuted, ties in the order
+ * model, n, a. O(A + turns M) a symbol. MN_ERR_INPUT: nothing allowed; MN_ERR_LIMIT: turns M too many. */
 MN_CHECKED mn_status mn_switch_new(mn_model **out, const mn_switch_opts *opts, mn_err *err);
-/* Evidence of one whole transcript: refutes members, or multiplies their odds by 1/model(symbol) over what they explain. While it has no
- * workers. On an error nothing of it is learnt. */
+/* Evidence of one whole transcript: refutes members, or multiplies their odds by 1/model(symbol) over what they explain. While
+ * it has no workers. On an error nothing of it is learnt. */
 MN_CHECKED mn_status mn_switch_learn(mn_model *model, const int32_t *ids, size_t n, mn_err *err);
 
 /* The least probability that any kept member gives (Cohen, Hutter, Nanda 2022): members by falling weight w, kept while
- * w_n >= alpha * (w_1 + ... + w_n), hence at most 1/alpha. What is missing to 1 is help. leaf_alpha > 0: what counts (a context tree, a kt)
- * speaks with its credible floor, the least theta_a over all parameters with likelihood >= leaf_alpha * KT evidence at the deepest context
- * at hand (Ville), and never more than it predicts; 0: as it predicts. A context tree without members is its only one.
- * Members: the kept ones, as they speak here. Learning is that of the model inside.
+ * w_n >= alpha * (w_1 + ... + w_n), hence at most 1/alpha. What is missing to 1 is help. leaf_alpha > 0: what counts (a context
+ * tree, a kt) speaks with its credible floor, the least theta_a over all parameters with likelihood >= leaf_alpha * KT evidence
+ * at the deepest context at hand (Ville), and never more than it predicts; 0: as it predicts. A context tree without members is
+ * its only one. Members: the kept ones, as they speak here. Learning is that of the model inside.
  * MN_ERR_NUM: alpha not in (0,1), leaf_alpha not in [0,1); MN_ERR_INPUT: a model that neither has members nor counts. */
 MN_CHECKED mn_status mn_pessimist_new(mn_model **out, mn_model *model, double alpha, double leaf_alpha, mn_err *err);
 /* The credible floor of one model that counts, or of such a model confined by mn_only_new: then over the allowed symbols. */
 MN_CHECKED mn_status mn_credible_new(mn_model **out, mn_model *model, double leaf_alpha, mn_err *err);
 
-/* The session inside that of an only, switch, pessimist or credible, to be looked at (predict, members), not to be changed: why help was
- * asked. NULL for other kinds. */
+/* The session inside that of an only, switch, pessimist or credible, to be looked at (predict, members), not to be changed: why
+ * help was asked. NULL for other kinds. */
 mn_session *mn_session_inner(mn_session *session);
 
 /* ---- regularisers -------------------------------------------------------------------------------------------------- */

@@ -157,7 +157,7 @@ static void pass(mn_bct *b, const int32_t *at, size_t n)
         b->known += n;
     else
         b->known = b->D;
-    for (size_t k = 0; k < b->known; k++) b->recent[k] = at[n - 1 - k];
+    for (size_t k = 0; k < b->known; k++) b->recent[k] = at[(ptrdiff_t)(n - 1) - (ptrdiff_t)k];
     b->symbols += n;
 }
 

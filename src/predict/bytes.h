@@ -64,7 +64,6 @@ typedef struct mn_bytes_cursor {
 typedef struct mn_bytes_paths {
     uint32_t *place, *leaf; /* [C] where a context's tree hangs; where the byte ends in it */
     uint32_t *tail;         /* [C] its tail for the byte */
-    uint32_t *first;        /* [C] its first node */
     unsigned char *decided; /* [C] decisions before the tail, 0..8 */
     uint32_t *nodes;        /* [9,C]: of each decision */
     double *tail_p;         /* [C] probability of a bit of the tail */

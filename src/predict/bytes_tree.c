@@ -29,43 +29,52 @@ static unsigned bit_of(unsigned x, unsigned p)
 
 /* ---- numbers of one decision --------------------------------------------------------------------------------- */
 
-/* The zero-redundancy estimator (Willems 2013): 1/2 by counts + 1/4 always 0 + 1/4 always 1. Probability of bit x. */
-static inline double estimate(const mn_bytes_node *v, unsigned x)
+static bool is_new(const mn_bytes_node *v)
 {
-    if (v->c[0] >= 0 && v->c[1] >= 0) return (v->c[x] + a0) / (v->c[0] + v->c[1] + 2 * a0);
-    unsigned seen = v->c[0] < 0;
-    double doubt = -v->c[!seen], total = v->c[seen] + 2 * a0;
-    return (doubt * ((x == seen ? v->c[seen] : 0) + a0) / total + (x == seen)) / (doubt + 1);
+    return v->c[0] == 0 && v->c[1] == 0;
 }
 
-static inline void count(mn_bytes_node *v, unsigned x, double discount)
+static inline double more_of(double a, double b)
 {
-    if (v->c[0] == 0 && v->c[1] == 0) {
-        v->c[!x] = -1; /* (1/2)(1/2) by counts, 1/4 by certainty */
-    } else if (v->c[x] > 0 && v->c[!x] < 0) {
-        v->c[!x] = -fmax(-v->c[!x] * (v->c[x] + a0) / (v->c[x] + 2 * a0), least_doubt);
-        v->c[x] *= discount;
-    } else {
-        v->c[x] = fmax(v->c[x], 0) * discount;
-        v->c[!x] *= discount;
-    }
-    v->c[x]++;
+    return a > b ? a : b;
+}
+
+/* The zero-redundancy estimator (Willems 2013): 1/2 by counts + 1/4 always 0 + 1/4 always 1. Probability of bit x, *by_counts that by
+ * counts alone. Without branches, which nothing could foretell: `doubt` is the odds of counts against certainty, of which there is
+ * `certainty` 0 or 1. */
+static inline double estimate(double *by_counts, const mn_bytes_node *v, unsigned x)
+{
+    double least = v->c[0] < v->c[1] ? v->c[0] : v->c[1], certainty = least < 0, doubt = more_of(-least, 1 - certainty);
+    double mine = more_of(v->c[x], 0) + a0, total = mine + more_of(v->c[!x], 0) + a0;
+    double scale = 1 / (total * (doubt + certainty));
+    *by_counts = mine * (doubt + certainty) * scale;
+    return (doubt * mine + (v->c[!x] < 0) * total) * scale;
+}
+
+static inline void count(mn_bytes_node *v, unsigned x, double by_counts, double discount)
+{
+    double other = v->c[!x];
+    v->c[!x] = other < 0 ? -more_of(-other * by_counts, least_doubt) : other * discount;
+    v->c[x] = more_of(v->c[x], 0) * discount + 1;
 }
 
 /* Probability of bit x in a context that may go on to a longer one, which says `below`. */
 static inline double weigh(const mn_bytes_node *v, unsigned x, double below)
 {
-    return (v->odds * estimate(v, x) + below) / (v->odds + 1);
+    double by_counts, scale = 1 / (v->odds + 1);
+    if (is_new(v)) return .5;
+    return v->odds * estimate(&by_counts, v, x) * scale + scale * below;
 }
 
-/* The same, and learns it. With P(here), P(longer) the parts of the probability, S their sum, both become a S + (1 - 2a) P
+/* Learns it too. With P(here), P(longer) the parts of the probability, S their sum, both become a S + (1 - 2a) P
  * (Veness et al. 2012, algorithm 1); a = 0 is weighting. */
 static inline double learn(mn_bytes_node *v, unsigned x, double below, double a, double discount)
 {
-    double here = v->odds * estimate(v, x), sum = here + below, p = sum / (v->odds + 1);
-    v->odds = fmin(fmax((a * sum + (1 - 2 * a) * here) / (a * sum + (1 - 2 * a) * below), least_odds), most_odds);
-    count(v, x, discount);
-    return p;
+    double by_counts, here = v->odds * estimate(&by_counts, v, x), scale = 1 / (v->odds + 1);
+    double changed = a * (here + below), stays = 1 - 2 * a, odds = (changed + stays * here) / (changed + stays * below);
+    count(v, x, by_counts, discount);
+    v->odds = odds < least_odds ? least_odds : odds > most_odds ? most_odds : odds;
+    return here * scale + scale * below;
 }
 
 /* ---- memory ---------------------------------------------------------------------------------------------------- */
@@ -82,7 +91,6 @@ mn_status mn_bytes_paths_new(mn_bytes_paths *w, const mn_bytes *b, mn_err *err)
     MN_ALLOC_OR_FAIL(w->place, b->C, err);
     MN_ALLOC_OR_FAIL(w->leaf, b->C, err);
     MN_ALLOC_OR_FAIL(w->tail, b->C, err);
-    MN_ALLOC_OR_FAIL(w->first, b->C, err);
     MN_ALLOC_OR_FAIL(w->nodes, 9 * b->C, err);
     MN_ALLOC_OR_FAIL(w->decided, b->C, err);
     return MN_OK;
@@ -94,7 +102,6 @@ void mn_bytes_paths_free(mn_bytes_paths *w)
     free(w->place);
     free(w->leaf);
     free(w->tail);
-    free(w->first);
     free(w->nodes);
     free(w->decided);
 }
@@ -211,53 +218,68 @@ static void split(mn_bytes_store *store, uint32_t i, unsigned p, unsigned x)
     }
 }
 
-/* Follows byte x through the tree of context c from its first node on, making what is missing. */
-static void walk(const mn_bytes *b, mn_bytes_store *store, mn_bytes_paths *w, size_t c, unsigned x)
+/* The node at a place, made where there is none. */
+static uint32_t need(mn_bytes_store *store, uint32_t place, unsigned x, double odds)
 {
-    uint32_t i = w->first[c];
-    w->tail[c] = 0;
-    for (unsigned p = 0; p < 8; p++) {
-        const mn_bytes_node *v = mn_bytes_at(store, i);
-        if (v->next[0] == MN_BYTES_TAIL + x) {
-            w->decided[c] = (unsigned char)p;
-            w->tail[c] = i;
-            w->leaf[c] = 2 * i + 1;
-            return;
-        }
-        if (is_tail(v)) split(store, i, p, x);
-        w->nodes[p * b->C + c] = i;
-        w->leaf[c] = 2 * i + bit_of(x, p);
-        i = link_at(store, w->leaf[c]);
-        if (i || p == 7) continue;
-        i = add_tail(store, x, b->odds[c]);
-        mn_bytes_change(store, w->leaf[c] / 2)->next[w->leaf[c] % 2] = i;
+    uint32_t i = link_at(store, place);
+    if (!i) {
+        i = add_tail(store, x, odds);
+        mn_bytes_change(store, place / 2)->next[place % 2] = i;
     }
-    w->decided[c] = 8;
+    if (!store->below) __builtin_prefetch(&store->nodes[i]); /* half of the time went in waiting for nodes */
+    return i;
 }
 
-/* The first node of each context. All are found before any tail is split, which would move the places in it. */
-static void find_first(const mn_bytes *b, mn_bytes_store *store, mn_bytes_paths *w, unsigned x)
+/* Follows byte x through decision p of context c; false: the rest is a tail. */
+static bool decide(const mn_bytes *b, mn_bytes_store *store, mn_bytes_paths *w, size_t c, unsigned p, unsigned x)
 {
-    for (size_t c = 0; c < b->C; c++) {
-        w->first[c] = link_at(store, w->place[c]);
-        if (w->first[c]) continue;
-        w->first[c] = add_tail(store, x, b->odds[c]);
-        mn_bytes_change(store, w->place[c] / 2)->next[w->place[c] % 2] = w->first[c];
+    uint32_t i = w->nodes[p * b->C + c];
+    const mn_bytes_node *v = mn_bytes_at(store, i);
+    if (v->next[0] == MN_BYTES_TAIL + x) {
+        w->decided[c] = (unsigned char)p;
+        w->tail[c] = i;
+        w->leaf[c] = 2 * i + 1;
+        return false;
+    }
+    if (is_tail(v)) split(store, i, p, x);
+    w->leaf[c] = 2 * i + bit_of(x, p);
+    if (p < 7) w->nodes[(p + 1) * b->C + c] = need(store, w->leaf[c], x, b->odds[c]);
+    return true;
+}
+
+/* Follows byte x through the trees of all contexts. Their first nodes are all found before any tail is split, which would move the places
+ * in it. A longer context never has more decisions before its tail than a shorter one. */
+static void walk(const mn_bytes *b, mn_bytes_store *store, mn_bytes_paths *w, unsigned x)
+{
+    size_t n = b->C;
+    for (size_t c = 0; c < n; c++) w->nodes[c] = need(store, w->place[c], x, b->odds[c]);
+    memset(w->decided, 8, n);
+    for (unsigned p = 0; p < 8; p++) {
+        size_t going = 0;
+        for (size_t c = 0; c < n; c++) going += decide(b, store, w, c, p, x);
+        n = going;
     }
 }
 
 /* ---- learning a byte ------------------------------------------------------------------------------------------------- */
 
-static double learn_node(const mn_bytes *b, mn_bytes_store *store, uint32_t i, size_t c, unsigned x, double below, double a)
+static inline double learn_node(const mn_bytes *b, mn_bytes_store *store, uint32_t i, size_t c, unsigned x, double below, double a)
 {
     mn_bytes_node *v = mn_bytes_change(store, i);
-    if (c + 1 < b->C) return learn(v, x, below, a, b->opts.discount);
-    double p = estimate(v, x);
-    count(v, x, b->opts.discount);
-    return p;
+    bool fresh = is_new(v);
+    double p, by_counts;
+    if (c + 1 < b->C) {
+        p = learn(v, x, below, a, b->opts.discount);
+    } else {
+        p = estimate(&by_counts, v, x);
+        count(v, x, by_counts, b->opts.discount);
+    }
+    if (!fresh) return p;
+    v->c[!x] = -1; /* (1/2)(1/2) by counts, 1/4 by certainty */
+    return .5;     /* to the bit, as where there is no node */
 }
 
-/* A longer context has no more decisions before its tail than a shorter one, so what the tails say is found once. */
+/* What the tails say is the same for each of their bits: found once. */
 static double learn_path(const mn_bytes *b, mn_bytes_store *store, const mn_bytes_paths *w, unsigned x, double a)
 {
     double p = 1, below = 0;
@@ -280,8 +302,7 @@ double mn_bytes_visit(const mn_bytes *b, mn_bytes_store *store, mn_bytes_cursor 
 {
     double p = 1;
     find_places(w->place, b, cursor);
-    find_first(b, store, w, x);
-    for (size_t c = 0; c < b->C; c++) walk(b, store, w, c, x);
+    walk(b, store, w, x);
     if (learns) {
         mn_bytes_node *clock = mn_bytes_change(store, CLOCK);
         p = learn_path(b, store, w, x, b->opts.switching ? 1 / (clock->c[0] + 3) : 0);
@@ -315,11 +336,11 @@ static size_t follow(const spreading *s, unsigned p, size_t n, unsigned bit)
 
 static double probability(const spreading *s, unsigned p, size_t n, unsigned bit)
 {
-    double below = .5;
+    double below = .5, by_counts;
     for (size_t c = n; c-- > 0;) {
         const mn_bytes_node *v = mn_bytes_at(s->store, s->w->nodes[p * s->b->C + c]);
         unsigned x = is_tail(v) ? bit_of(v->next[0], p) != bit : bit;
-        below = c + 1 < s->b->C ? weigh(v, x, below) : estimate(v, x);
+        below = c + 1 < s->b->C ? weigh(v, x, below) : estimate(&by_counts, v, x);
     }
     return below;
 }
