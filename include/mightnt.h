@@ -243,11 +243,11 @@ typedef struct mn_tree {
     double *parameters;       /* [leaves,A] of a posterior draw; else NULL */
     double log_posterior, log_prior, log_likelihood_nats, bic, aic; /* likelihood: the maximum; bic, aic as in DESIGN */
 } mn_tree;
-/* The k likeliest trees into trees: [k], *n <= k of them (there may be fewer), by falling posterior; k = 1: the MAP tree.
- * Exact for every beta. Of equal values (as doubles) a leaf is before a branching, and branchings are in the order of their
- * first children that differ: those that were seen in symbol order, then the others; so the k best are the first of any
- * more. Free each by mn_tree_free. MN_ERR_LIMIT: together over 2^26 leaves and symbols in them. O(contexts k log k), and the
- * writing. */
+/* The k likeliest trees into trees: [k], *n <= k of them (there may be fewer), by falling posterior; k = 1: the MAP
+ * tree. Exact for every beta. Of equal values (as doubles) a leaf is before a branching, and branchings are in the order
+ * of their first children that differ: those that were seen in symbol order, then the others; so the k best are the
+ * first of any more. Free each by mn_tree_free. MN_ERR_LIMIT: over 2^27 choices at nodes (k is too large), or together
+ * over 2^26 leaves and symbols in them. O(contexts k log k), and the writing. */
 MN_CHECKED mn_status mn_bct_best(mn_tree *trees, size_t *n, const mn_model *bct, size_t k, mn_err *err);
 /* One exact draw from the posterior on trees, and parameters at its leaves: Dirichlet(counts + 1/2). MN_ERR_LIMIT as above. */
 MN_CHECKED mn_status mn_bct_draw(mn_tree *tree, const mn_model *bct, mn_rng *rng, mn_err *err);

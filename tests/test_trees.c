@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "mightnt.h"
+#include "predict/credible.h"
 
 #define TRY(call) assert_int_equal((call), MN_OK)
 #define LENGTH(array) (sizeof(array) / sizeof *(array))
@@ -148,6 +149,8 @@ static void what_is_too_large_is_refused(void **state)
     assert_int_equal(n, 0);
     assert_int_equal(mn_bct_draw(&tree, bct, &rng, &err), MN_ERR_LIMIT);
     assert_null(tree.lengths);
+    assert_int_equal(mn_bct_best(&tree, &n, bct, SIZE_MAX, &err), MN_ERR_LIMIT); /* more choices than memory */
+    assert_non_null(strstr(err.message, "ask for fewer"));
     mn_model_free(bct);
 }
 
@@ -405,6 +408,11 @@ static void a_short_past_ends_at_its_deepest_context(void **state)
     assert_int_equal(n, 5); /* all there are, though there was room for two */
     assert_true(fabs(exp(weights[0]) - 77. / 141) < 1e-12 && fabs(exp(weights[1]) - 7. / 47) < 1e-12);
     for (size_t i = 0; i < 4; i++) assert_true(fabs(exp(lp[i]) - .5) < 1e-12); /* 6 and 6 of 12 */
+    double floor[2] = {lp[0], lp[1]};
+    mn_credible_floor(floor, (const uint64_t[]){6, 6}, 2, .05);
+    assert_true(exp(floor[0]) < .4 && exp(floor[0]) > .01);
+    TRY(mn_session_floors(s, .05, weights, lp, 2, &n, NULL));
+    for (size_t i = 0; i < 4; i++) assert_true(fabs(exp(lp[i]) - exp(floor[i % 2])) < 1e-12);
     mn_worker_free(worker);
     mn_model_free(bct);
 }

@@ -17,7 +17,8 @@
 
 enum {
     NOTHING = 0, /* the list for no nodes at all, and for those never seen at depth D: one choice, worth 0 */
-    POWERS = 17  /* 2^0 to 2^16 nodes */
+    POWERS = 17, /* 2^0 to 2^16 nodes */
+    MOST = 1 << 27 /* entries, of 16 bytes */
 };
 static const uint32_t LEAF = UINT32_MAX; /* an entry's left: the tree ends here */
 
@@ -68,7 +69,8 @@ static mn_status room(void **array, size_t *room, size_t n, size_t size, mn_err 
 static mn_status add_list(uint32_t *out, forest *f, size_t n, uint32_t left, uint32_t right, mn_err *err)
 {
     void *entries = f->entries, *lists = f->lists;
-    if (f->n_lists >= LEAF) return mn_fail(err, MN_ERR_LIMIT, "too many contexts for the likeliest trees");
+    if (n > MOST - f->n_entries || f->n_lists == MOST)
+        return mn_fail(err, MN_ERR_LIMIT, "the %zu likeliest trees need over %d choices at their nodes: ask for fewer", f->k, MOST);
     mn_status status = room(&entries, &f->room_entries, f->n_entries + n, sizeof *f->entries, err);
     f->entries = entries;
     if (status == MN_OK) status = room(&lists, &f->room_lists, f->n_lists + 1, sizeof *f->lists, err);
