@@ -38,46 +38,43 @@ static void set_links(mn_bct *b, uint32_t x)
     }
 }
 
-/* The probability of a symbol in the present context, then it counts. Upwards from the leaf: p = (r p_e + p_child)/(r + 1),
- * r <- r p_e/p_child. In nodes that have seen nothing p = p_e = 1/A. */
-static double update(mn_bct *b, size_t found)
+/* The probability of a symbol in the present context; then it counts, and the path becomes that of the next context, as far as links
+ * tell. Upwards from the leaf: p = (r p_e + p_child)/(r + 1), r <- r p_e/p_child. In nodes that have seen nothing p = p_e = 1/A. */
+static double update(mn_bct *b, size_t found, size_t following)
 {
-    double half = .5 * (double)b->model.A, p = 1 / (double)b->model.A;
+    const size_t A = b->model.A, stride = b->store.dense ? A : 0;
+    const uint32_t *path = b->path, *entry = b->entry;
+    uint32_t *next = b->before;
+    mn_bct_node *nodes = b->store.nodes;
+    mn_bct_entry *entries = b->store.entries;
+    double half = .5 * (double)A, p = 1 / (double)A;
     for (size_t d = b->D + 1; d-- > 0;) {
-        mn_bct_node *v = &b->store.nodes[b->path[d]];
-        mn_bct_entry *e = &b->store.entries[b->entry[d]];
+        mn_bct_node *v = &nodes[path[d]];
+        mn_bct_entry *e = &entries[entry[d]];
         double up = e->count++ + .5, down = v->total++ + half;
-        if (d >= found) continue;
         if (d == b->D) {
             p = up / down;
-        } else {
-            double odds = mn_bct_odds(v), below = p, part = 1 / (down * (odds + 1));
-            p = part * down * below + part * (odds * up); /* one product and one sum on the way up */
-            mn_bct_raise(v, up / (down * below));
+            continue;
         }
+        __builtin_prefetch(&nodes[next[d + 1] = e->link]);
+        __builtin_prefetch(&entries[next[d + 1] * stride + following]);
+        if (d >= found) continue;
+        double odds = mn_bct_odds(v), below = p, part = 1 / (down * (odds + 1));
+        p = part * down * below + part * (odds * up); /* on the way from leaf to root one product and one sum a node */
+        mn_bct_raise(v, up / (down * below));
     }
+    next[0] = 0;
+    b->before = b->path;
+    b->path = next;
     return p;
 }
 
-/* The nodes of the next context, as far as they are known. */
-static void follow(mn_bct *b, int32_t next)
-{
-    uint32_t *path = b->path;
-    b->path = b->before;
-    b->before = path;
-    for (size_t d = 0; d < b->D; d++) {
-        uint32_t node = b->path[d + 1] = b->store.entries[b->entry[d]].link;
-        __builtin_prefetch(&b->store.nodes[node]);
-        if (b->store.dense) __builtin_prefetch(&b->store.entries[(size_t)node * b->model.A + (size_t)next]);
-    }
-}
-
-static mn_status learn_one(double *p, mn_bct *b, size_t found, bool linked, const int32_t *at, mn_err *err)
+static mn_status learn_one(double *p, mn_bct *b, size_t found, bool linked, const int32_t *at, size_t following, mn_err *err)
 {
     MN_TRY(make_path(b, found, at, err));
     if (linked) set_links(b, (uint32_t)at[-1]);
     for (size_t d = 0; d <= b->D; d++) MN_TRY(mn_bct_entry_at(&b->entry[d], &b->store, b->path[d], (uint32_t)at[0], err));
-    *p = update(b, found);
+    *p = update(b, found, following);
     b->predicted++;
     return MN_OK;
 }
@@ -115,9 +112,8 @@ static mn_status predict_rest(mn_bct *b, double *lp, bool *lost, double *p, cons
             mn_bct_mix(p, b, b->path, found, NULL, NULL, 0, b->D);
             lost[i] = beaten(p, b->model.A, at[0]);
         }
-        MN_TRY(learn_one(&px, b, found, i > 0, at, err));
+        MN_TRY(learn_one(&px, b, found, i > 0, at, i + 1 < n ? (size_t)at[1] : 0, err));
         if (lp) lp[i] = log(px);
-        if (i + 1 < n) follow(b, at[1]);
     }
     return MN_OK;
 }
