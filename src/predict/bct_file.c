@@ -94,9 +94,9 @@ static mn_status put_nodes(writer *w, const mn_bct_store *store, mn_err *err)
 static mn_status put_texts(writer *w, const mn_bct *b, size_t names_bytes, mn_err *err)
 {
     unsigned char *texts;
-    size_t recent = b->known * sizeof *b->window, len = recent + names_bytes;
+    size_t recent = b->known * sizeof *b->recent, len = recent + names_bytes;
     MN_ALLOC_OR_FAIL(texts, len, err);
-    if (recent) memcpy(texts, b->window, recent);
+    if (recent) memcpy(texts, b->recent, recent);
     memcpy(texts + recent, b->names, names_bytes);
     hash_of(w->table + HASH * w->blocks++, texts, len);
     mn_status status = mn_file_put(&w->out, texts, len, err);
@@ -335,7 +335,7 @@ static mn_status make(mn_bct **out, const header *h, const unsigned char *texts,
     free(names);
     if (status != MN_OK) return status;
     mn_bct *b = *out = (mn_bct *)model;
-    if (recent) memcpy(b->window, texts, recent);
+    if (recent) memcpy(b->recent, texts, recent);
     b->known = h->known;
     b->symbols = h->symbols;
     b->predicted = h->predicted;
@@ -349,7 +349,7 @@ static mn_status make(mn_bct **out, const header *h, const unsigned char *texts,
 static bool sound_figures(const mn_bct *b)
 {
     for (size_t k = 0; k < b->known; k++)
-        if (b->window[k] < 0 || (size_t)b->window[k] >= b->model.A) return false;
+        if (b->recent[k] < 0 || (size_t)b->recent[k] >= b->model.A) return false;
     return b->beta > 0 && b->beta <= 1 && isfinite(b->log_beta) && isfinite(b->log_rest) && b->fresh.odds > 0 &&
            isfinite(b->fresh.odds) && !b->fresh.total && !b->fresh.used && !b->fresh.block;
 }
