@@ -18,7 +18,8 @@
 enum { N = 3000, STREAM = 1000 };
 static unsigned char text[N];
 static int32_t ids[N];
-static const mn_bytes_opts modes[] = {{.depth = 5}, {.depth = 5, .switching = true}, {.depth = 0}, {.depth = 1, .switching = true}};
+static const mn_bytes_opts modes[] = {{.depth = 5}, {.depth = 5, .switching = true}, {.depth = 0},
+                                      {.depth = 1, .switching = true}};
 enum { MODES = sizeof modes / sizeof *modes };
 
 /* Words that come back, with rare bytes of all values and runs. */

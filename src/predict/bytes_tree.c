@@ -4,15 +4,16 @@
 
 #include "predict/bytes.h"
 
-/* The nodes before those of contexts: 0 is none, 1 is the clock (c[0] bytes were learnt), then the places of the contexts before the
- * start of a timeline, the empty one first; then those of contexts that end inside a byte, a row for each byte before it, with one for
- * NOTHING before the start of a timeline, and the last for the nearest byte. NOTHING has the bits of byte 0. */
+/* The nodes before those of contexts: 0 is none, 1 the clock (c[0] bytes were learnt); then the places of contexts before the start
+ * of a timeline, the empty one first; then those of contexts that end inside a byte: a row for each byte after it, one for NOTHING,
+ * before the start of a timeline, and the last for the nearest byte. NOTHING has the bits of byte 0. */
 enum { CLOCK = 1, START = 4, NOTHING = 256, ROWS = 258 };
 
 /* Dirichlet parameter of the counts. 1/4 is 0.5% shorter on text than the Krichevsky-Trofimov 1/2; Veness et al. take 1/16. */
 static const double a0 = .25;
-/* Prior odds of a context's end: 1/2 at the borders of bytes (Willems), 1/10 inside a byte. */
-static const double border_odds = 1, inside_odds = 1. / 9;
+/* Prior odds of a context's end: 1/2 at the borders of bytes (Willems), 1/5 after the second, fourth and sixth bit of one. */
+static const double border_odds = 1, inside_odds = .25;
+enum { ENDS = 3 };
 /* The odds of counts against certainty stay above this: with discounted counts nothing else keeps them from 0. */
 static const double least_doubt = 1e-12;
 static const double least_odds = 1e-250, most_odds = 1e250;
@@ -39,9 +40,9 @@ static inline double more_of(double a, double b)
     return a > b ? a : b;
 }
 
-/* The zero-redundancy estimator (Willems 2013): 1/2 by counts + 1/4 always 0 + 1/4 always 1. Probability of bit x, *by_counts that by
- * counts alone. Without branches, which nothing could foretell: `doubt` is the odds of counts against certainty, of which there is
- * `certainty` 0 or 1. */
+/* The zero-redundancy estimator (Willems 2013): 1/2 by counts + 1/4 always 0 + 1/4 always 1. Probability of bit x, *by_counts
+ * that by counts alone. Without branches, which nothing could foretell: `doubt` is the odds of counts against certainty, of
+ * which there is `certainty` 0 or 1. */
 static inline double estimate(double *by_counts, const mn_bytes_node *v, unsigned x)
 {
     double least = v->c[0] < v->c[1] ? v->c[0] : v->c[1], certainty = least < 0, doubt = more_of(-least, 1 - certainty);
@@ -115,11 +116,11 @@ static size_t inside_bytes(const mn_bytes *b)
 mn_status mn_bytes_plant(mn_bytes *b, mn_err *err)
 {
     size_t depth = b->opts.depth, inside = inside_bytes(b), c = 0;
-    b->C = depth + 1 + 7 * inside;
+    b->C = depth + 1 + ENDS * inside;
     b->inside = (uint32_t)(START + depth + 1);
     MN_ALLOC_OR_FAIL(b->odds, b->C, err);
     for (size_t d = 0; d <= depth; d++) {
-        for (size_t j = 0; d && d <= inside && j < 7; j++) b->odds[c++] = inside_odds;
+        for (size_t j = 0; d && d <= inside && j < ENDS; j++) b->odds[c++] = inside_odds;
         b->odds[c++] = border_odds;
     }
     size_t n = (b->inside + (inside ? ROWS * 256 : 0)) / 2 + 1;
@@ -131,7 +132,8 @@ mn_status mn_bytes_plant(mn_bytes *b, mn_err *err)
 
 mn_status mn_bytes_make_room(const mn_bytes *b, mn_bytes_store *store, mn_err *err)
 {
-    /* A split gives at most 8 nodes, a new path 1, and each changes at most its 8 decisions, a tail and the place it hangs at, twice. */
+    /* For each context: a split gives at most 8 nodes and a new path 1; changed are at most 8 decisions, a tail, and the place
+     * where the tree hangs, twice. */
     return mn_bytes_reserve(store, 10 * b->C, 20 * b->C + 1, err);
 }
 
@@ -178,7 +180,7 @@ static void find_places(uint32_t *place, const mn_bytes *b, const mn_bytes_curso
     *place++ = cursor->place[0];
     for (size_t d = 1; d <= b->opts.depth; d++) {
         uint32_t row = b->inside + 256 * (d == 1 ? ROWS - 1u : cursor->last[0]);
-        for (unsigned j = 1; d <= inside && j < 8; j++) *place++ = row + (1u << j | (cursor->last[d - 1] & 255u) >> (8 - j));
+        for (unsigned j = 2; d <= inside && j < 8; j += 2) *place++ = row + (1u << j | (cursor->last[d - 1] & 255u) >> (8 - j));
         *place++ = cursor->place[d];
     }
 }
@@ -188,7 +190,7 @@ static void move(mn_bytes_cursor *cursor, const mn_bytes *b, const uint32_t *lea
     size_t inside = inside_bytes(b), c = 0;
     for (size_t d = 1; d <= b->opts.depth; d++) {
         cursor->place[d] = leaf[c];
-        c += d <= inside ? 8 : 1;
+        c += d <= inside ? ENDS + 1 : 1;
     }
     memmove(cursor->last + 1, cursor->last, sizeof cursor->last - sizeof *cursor->last);
     cursor->last[0] = (uint16_t)x;
@@ -247,8 +249,8 @@ static bool decide(const mn_bytes *b, mn_bytes_store *store, mn_bytes_paths *w, 
     return true;
 }
 
-/* Follows byte x through the trees of all contexts. Their first nodes are all found before any tail is split, which would move the places
- * in it. A longer context never has more decisions before its tail than a shorter one. */
+/* Follows byte x through the trees of all contexts. Their first nodes are all found before any tail is split, which would move
+ * the places in it. A longer context never has more decisions before its tail than a shorter one. */
 static void walk(const mn_bytes *b, mn_bytes_store *store, mn_bytes_paths *w, unsigned x)
 {
     size_t n = b->C;
@@ -263,7 +265,8 @@ static void walk(const mn_bytes *b, mn_bytes_store *store, mn_bytes_paths *w, un
 
 /* ---- learning a byte ------------------------------------------------------------------------------------------------- */
 
-static inline double learn_node(const mn_bytes *b, mn_bytes_store *store, uint32_t i, size_t c, unsigned x, double below, double a)
+static inline double learn_node(const mn_bytes *b, mn_bytes_store *store, uint32_t i, size_t c, unsigned x, double below,
+                                double a)
 {
     mn_bytes_node *v = mn_bytes_change(store, i);
     bool fresh = is_new(v);
@@ -283,22 +286,22 @@ static inline double learn_node(const mn_bytes *b, mn_bytes_store *store, uint32
 static double learn_path(const mn_bytes *b, mn_bytes_store *store, const mn_bytes_paths *w, unsigned x, double a)
 {
     double p = 1, below = 0;
-    size_t tails = b->C;
+    size_t tails = b->C, n = b->C;
     while (tails > 0 && w->decided[tails - 1] < 8) {
         tails--;
         w->tail_p[tails] = below = learn_node(b, store, w->tail[tails], tails, 0, below, a);
     }
     for (unsigned at = 0; at < 8; at++) {
-        size_t c = b->C;
-        while (c > 0 && w->decided[c - 1] <= at) c--;
-        below = c < b->C ? w->tail_p[c] : 0;
-        while (c-- > 0) below = learn_node(b, store, w->nodes[at * b->C + c], c, bit_of(x, at), below, a);
+        while (n > 0 && w->decided[n - 1] <= at) n--;
+        below = n < b->C ? w->tail_p[n] : 0;
+        for (size_t c = n; c-- > 0;) below = learn_node(b, store, w->nodes[at * b->C + c], c, bit_of(x, at), below, a);
         p *= below;
     }
     return p;
 }
 
-double mn_bytes_visit(const mn_bytes *b, mn_bytes_store *store, mn_bytes_cursor *cursor, mn_bytes_paths *w, unsigned x, bool learns)
+double mn_bytes_visit(const mn_bytes *b, mn_bytes_store *store, mn_bytes_cursor *cursor, mn_bytes_paths *w, unsigned x,
+                      bool learns)
 {
     double p = 1;
     find_places(w->place, b, cursor);
@@ -314,7 +317,6 @@ double mn_bytes_visit(const mn_bytes *b, mn_bytes_store *store, mn_bytes_cursor 
 
 /* ---- all bytes at once ------------------------------------------------------------------------------------------------ */
 
-/* Decision p after the bits of prefix, which have probability mass: the first n contexts have nodes for it. */
 typedef struct spreading {
     double *out;
     const mn_bytes *b;
@@ -322,6 +324,7 @@ typedef struct spreading {
     mn_bytes_paths *w;
 } spreading;
 
+/* The nodes after bit `bit` at decision p, for which the first n contexts have nodes. How many there are. */
 static size_t follow(const spreading *s, unsigned p, size_t n, unsigned bit)
 {
     const uint32_t *from = s->w->nodes + p * s->b->C;
@@ -334,6 +337,7 @@ static size_t follow(const spreading *s, unsigned p, size_t n, unsigned bit)
     return n;
 }
 
+/* Of bit `bit` at decision p. */
 static double probability(const spreading *s, unsigned p, size_t n, unsigned bit)
 {
     double below = .5, by_counts;
@@ -345,6 +349,7 @@ static double probability(const spreading *s, unsigned p, size_t n, unsigned bit
     return below;
 }
 
+/* Gives the bytes that begin with p bits, prefix, their shares of its probability. */
 static void spread(const spreading *s, unsigned p, size_t n, unsigned prefix, double mass)
 {
     if (p == 8) {
@@ -355,7 +360,8 @@ static void spread(const spreading *s, unsigned p, size_t n, unsigned prefix, do
         spread(s, p + 1, p < 7 ? follow(s, p, n, bit) : 0, prefix << 1 | bit, mass * probability(s, p, n, bit));
 }
 
-void mn_bytes_predict(double *out, const mn_bytes *b, const mn_bytes_store *store, const mn_bytes_cursor *cursor, mn_bytes_paths *w)
+void mn_bytes_predict(double *out, const mn_bytes *b, const mn_bytes_store *store, const mn_bytes_cursor *cursor,
+                      mn_bytes_paths *w)
 {
     spreading s = {out, b, store, w};
     size_t n = 0;
