@@ -57,8 +57,8 @@ def kt(counts):
 
 
 def brute_force(sequence, A, D, beta):
-    """[(joint probability, leaves, prior, log-likelihood)], by falling posterior. alpha^(A-1) = 1 - beta, so priors of trees are rational:
-    (leaves - 1) / (A - 1) branchings each weigh 1 - beta."""
+    """[(joint probability, leaves, prior, log-likelihood)], by falling posterior. alpha^(A-1) = 1 - beta, so priors of trees
+    are rational: (leaves - 1) / (A - 1) branchings each weigh 1 - beta."""
     counts = counts_of(sequence, A, D)
     found = []
     for leaves in all_trees(A, D):
@@ -263,7 +263,8 @@ def test_what_is_saved(tmp_path):
     assert not re.search(r"(href|src|url)\s*[=(]", (folder / "tree.svg").read_text())
     again = run("-", "--depth", 2, "-o", folder, input=text)
     assert again.returncode == 0 and again.stdout == result.stdout
-    score = subprocess.run([PROGRAM, "score", "-", "--model", folder / "model.mn"], input="ab<&", text=True, capture_output=True)
+    score = subprocess.run([PROGRAM, "score", "-", "--model", folder / "model.mn"], input="ab<&", text=True,
+                           capture_output=True)
     assert score.returncode == 0, score.stderr
 
 
@@ -297,7 +298,8 @@ def test_errors(arguments, text, status, message):
 def test_the_page_says_what_its_commands_print(tmp_path):
     """docs/imitate.md, command by command, with what is built, installed."""
     root, build = pathlib.Path(__file__).resolve().parent.parent, os.environ["MIGHTNT_BUILD"]
-    subprocess.run([os.environ["MIGHTNT_CMAKE"], "--install", build, "--prefix", tmp_path / "installed"], check=True, capture_output=True)
+    install = [os.environ["MIGHTNT_CMAKE"], "--install", build, "--prefix", tmp_path / "installed"]
+    subprocess.run(install, check=True, capture_output=True)
     cache = dict(re.findall(r"^(\w+):\w+=(.*)$", (pathlib.Path(build) / "CMakeCache.txt").read_text(), re.M))
     sanitize = f"-fsanitize={cache['MN_SANITIZE']}" if cache["MN_SANITIZE"] else ""
     compiler = tmp_path / "installed" / "bin" / "cc" # a library built under a sanitizer wants its clients built so, too

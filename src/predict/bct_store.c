@@ -1,5 +1,4 @@
 /* The arrays of a context tree: entries found, made, moved; nodes made. */
-#include <math.h>
 #include <string.h>
 
 #include "predict/bct.h"
