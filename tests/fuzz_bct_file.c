@@ -1,4 +1,4 @@
-/* Saved context trees. An odd first byte: the hashes are made to fit what the file says, so that what is behind them is reached. */
+/* Saved context trees. An odd first byte: the hashes are made to fit what the file says, so that what lies behind counts. */
 #include "fuzz.h" /* first: it asks for memfd_create */
 
 #include <string.h>
@@ -32,7 +32,8 @@ static void reseal(uint8_t *data, size_t size)
     memcpy(&node, data + 24, 4), memcpy(&entry, data + 28, 4);
     uint64_t entries = field(data, 48), nodes = field(data, 56), most = size;
     if (entries > most || nodes > most || !node || !entry || node > 64 || entry > 64) return;
-    uint64_t arrays = entries * entry + nodes * node, table_len = HASH * ((entries + BLOCK - 1) / BLOCK + (nodes + BLOCK - 1) / BLOCK + 1);
+    uint64_t arrays = entries * entry + nodes * node,
+             table_len = HASH * ((entries + BLOCK - 1) / BLOCK + (nodes + BLOCK - 1) / BLOCK + 1);
     if (HEADER + arrays + table_len > size) return;
     uint8_t *table = data + size - table_len, *at = table;
     hash_blocks(&at, data + HEADER, entries, entry);
