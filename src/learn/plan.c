@@ -353,7 +353,10 @@ static mn_status find_lambda(mn_plan_solver *s, mn_plan_policy *policy, double b
         MN_TRY(mn_plan_soft(s, NULL, exp(x), &kl, &slope, err));
         ++*sweeps;
         if (fabs(kl - budget) <= 1e-12 * budget) break;
-        if (kl < budget && (slope < .5 * kl || !(kl > 0)) && !asked) MN_TRY(is_ample(&ample, s, policy, budget, err)), asked = true;
+        if (kl < budget && (slope < .5 * kl || !(kl > 0)) && !asked) {
+            asked = true;
+            MN_TRY(is_ample(&ample, s, policy, budget, err));
+        }
         if (ample || x >= highest) break;
         search_add(&r, x, log(kl) - log(budget), slope / kl);
         if (r.high - r.low <= 1e-15 * fmax(1, fabs(x))) break;
