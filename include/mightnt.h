@@ -163,7 +163,8 @@ MN_CHECKED mn_status mn_advance(mn_session *const *sessions, size_t n, mn_err *e
 MN_CHECKED mn_status mn_session_predict(mn_session *session, double *lp, mn_err *err);
 /* Features of the present context, x: [F]. */
 MN_CHECKED mn_status mn_session_features(mn_session *session, float *x, mn_err *err);
-/* Members of a mixture-like predictor, likeliest first: *n of them, lp_weights [cap], lp [cap,A]; *n = 0 where there are none. */
+/* Members of a mixture-like predictor, likeliest first: *n of them, of which the first cap are written: posterior lp_weights [cap],
+ * lp [cap,A]. *n = 0 where there are none. */
 MN_CHECKED mn_status mn_session_members(mn_session *session, double *lp_weights, double *lp, size_t cap, size_t *n, mn_err *err);
 
 /* What of the timeline decides the future: two sessions of one model with equal keys predict alike whatever comes. The first cap
@@ -173,27 +174,36 @@ MN_CHECKED mn_status mn_session_key(mn_session *session, unsigned char *key, siz
 /* ---- symbols of files ------------------------------------------------------------------------------------ */
 
 typedef enum mn_symbols_format {
-    MN_SYMBOLS_AUTO,        /* .jsonl: transcripts; one line without separators: characters; else tokens */
+    /* By the path and the first 64 KB: transcripts where the path ends in .jsonl or the first byte that is not white space is '{';
+     * characters where the first line that is not empty has no separator, and is the only one or at least 32 bytes long (a long
+     * text, wrapped or not); else tokens. */
+    MN_SYMBOLS_AUTO,
     MN_SYMBOLS_CHARACTERS,  /* one symbol a character (a code point of UTF-8); white space is passed over */
-    MN_SYMBOLS_TOKENS,      /* separated by white space or commas */
+    MN_SYMBOLS_TOKENS,      /* separated by white space or commas; each of at most 4096 bytes */
     MN_SYMBOLS_TRANSCRIPTS, /* JSON lines, each one sequence: {"symbols": [...]} or {"turns": [{"role":, "text":}]} */
-    MN_SYMBOLS_BYTES        /* each byte a symbol, A = 256 */
+    MN_SYMBOLS_BYTES        /* each byte a symbol, A = 256, named by itself where it is a visible ASCII character, else 0x00 to 0xFF */
 } mn_symbols_format;
 
 typedef struct mn_symbols_opts {
     const char *path;       /* "-": stdin */
     mn_symbols_format format;
     const char *alphabet;   /* names separated by white space or commas (one word: its characters); NULL: found, in byte order */
+    const mn_model *model;  /* its alphabet, in place of one declared or found; NULL: none. Borrowed for the opening only */
     const char *role, *field; /* of turns: whose (NULL: everybody's) and which text of a turn is the symbol (NULL: "text") */
 } mn_symbols_opts;
-/* A reader of sequences. A file is read twice where its alphabet is to be found, and never held; stdin is then held, a byte a symbol or more. */
+/* A reader of sequences: each line of transcripts is one (those without symbols are passed over), any other file is one. A file is
+ * read twice where its alphabet is to be found, and never held; a pipe then is held. With an alphabet declared memory does not grow with
+ * the input. A line of transcripts is held while it is read. 2 <= A <= 65536. Copies opts.
+ * MN_ERR_INPUT (file, line and column): not UTF-8, NUL bytes, no symbols, only one distinct symbol or more than 65536, an alphabet
+ * that names something twice; MN_ERR_USAGE: options that are not of the format; MN_ERR_IO; MN_ERR_MEMORY. */
 typedef struct mn_symbols mn_symbols;
 MN_CHECKED mn_status mn_symbols_open(mn_symbols **out, const mn_symbols_opts *opts, mn_err *err);
 void mn_symbols_free(mn_symbols *symbols);
+mn_symbols_format mn_symbols_kind(const mn_symbols *symbols);            /* what MN_SYMBOLS_AUTO came to */
 size_t mn_symbols_alphabet(const mn_symbols *symbols);                   /* A */
-const char *mn_symbols_name(const mn_symbols *symbols, int32_t id);      /* UTF-8 */
-/* The next *n <= cap symbols of one sequence into ids: [cap]; *begins: its first are among them. *n = 0: the end.
- * MN_ERR_INPUT with file and line (or byte), MN_ERR_IO, MN_ERR_MEMORY. */
+const char *mn_symbols_name(const mn_symbols *symbols, int32_t id);      /* UTF-8, valid as long as symbols */
+/* The next *n <= cap symbols of one sequence into ids: [cap], cap >= 1; *begins: its first is among them. *n = 0: the end.
+ * Errors as of opening, and a symbol that is not in the alphabet; a file without symbols fails here if its alphabet was declared. */
 MN_CHECKED mn_status mn_symbols_next(mn_symbols *symbols, int32_t *ids, size_t cap, size_t *n, bool *begins, mn_err *err);
 
 /* ---- context trees ----------------------------------------------------------------------------------------- */
@@ -232,14 +242,19 @@ typedef struct mn_tree {
     double *parameters;       /* [leaves,A] of a posterior draw; else NULL */
     double log_posterior, log_prior, log_likelihood_nats, bic, aic; /* likelihood: the maximum; bic, aic as in DESIGN */
 } mn_tree;
-/* The k likeliest trees into trees: [k], *n <= k of them, by falling posterior (ties: see docs). k = 1: the MAP tree. Free each by mn_tree_free. */
+/* The k likeliest trees into trees: [k], *n <= k of them (there may be fewer), by falling posterior; k = 1: the MAP tree. Exact for every
+ * beta. Of equal values (as doubles) a leaf is before a branching, and branchings are in the order of their first children that differ: those that
+ * were seen in symbol order, then the others; so the k best are the first of any more. Free each by mn_tree_free. MN_ERR_LIMIT: together over
+ * 2^26 leaves and symbols in them. O(contexts k log k), and the writing. */
 MN_CHECKED mn_status mn_bct_best(mn_tree *trees, size_t *n, const mn_model *bct, size_t k, mn_err *err);
-/* One exact draw from the posterior on trees, and parameters at its leaves. */
+/* One exact draw from the posterior on trees, and parameters at its leaves: Dirichlet(counts + 1/2). MN_ERR_LIMIT as above. */
 MN_CHECKED mn_status mn_bct_draw(mn_tree *tree, const mn_model *bct, mn_rng *rng, mn_err *err);
-/* Fills the figures of a tree given by leaves, lengths, contexts. MN_ERR_INPUT: not a proper and complete tree of depth <= D. */
+/* Fills the figures of a tree given by leaves, lengths, contexts. MN_ERR_INPUT, naming the leaf (from 0): not a proper and complete tree of
+ * depth <= D with its leaves in symbol order. bic and aic count A-1 parameters a leaf, over mn_bct_predicted symbols. */
 MN_CHECKED mn_status mn_bct_judge(mn_tree *tree, const mn_model *bct, mn_err *err);
-/* Draws n symbols from a tree with parameters, after the context in ids[-D..-1] (uniform draws for its first symbols where begins). */
-MN_CHECKED mn_status mn_tree_generate(int32_t *ids, size_t n, const mn_tree *tree, size_t A, mn_rng *rng, mn_err *err);
+/* Draws ids[given..n) from a tree with parameters; ids: [n], the first `given` are there already. A symbol that the past is too short for to
+ * tell its leaf is drawn uniformly. O(A + D log leaves) a symbol. */
+MN_CHECKED mn_status mn_tree_generate(int32_t *ids, size_t n, size_t given, const mn_tree *tree, size_t A, mn_rng *rng, mn_err *err);
 void mn_tree_free(mn_tree *tree); /* what it holds, not itself */
 
 /* A bct as a file, versioned and checksummed; opening maps it into memory in time independent of its size. What is not exactly what was
@@ -259,33 +274,49 @@ MN_CHECKED mn_status mn_bytes_learn(mn_model *bytes, double *lp, const unsigned 
 
 /* ---- mixtures and pessimists -------------------------------------------------------------------------------- */
 
-/* Models inside models are borrowed: they outlive what is made of them. All share one alphabet. */
+/* Models made of models (docs/pessimism.md). Those inside are borrowed: they outlive what is made of them. Where nothing is left that could
+ * have said what was said, all is help. None is changed by its sessions. Allocation: MN_ERR_MEMORY, everywhere. */
 
-/* Independent symbols: Dirichlet(a0, ..., a0) over A; sessions learn. a0 0: 1/2. names: [A] or NULL. */
+/* Independent symbols: Dirichlet(a0, ..., a0) over A; p(a) = (c_a + a0)/(n + A a0), c what the session has learnt. a0 0: 1/2.
+ * names: [A], copied; NULL: 0, 1, ... MN_ERR_NUM: a0 negative, infinite or NaN; MN_ERR_LIMIT: A = 0. */
 MN_CHECKED mn_status mn_kt_new(mn_model **out, size_t A, double a0, const char *const *names, mn_err *err);
-/* The Bayesian mixture of n models with prior weights exp(lp_prior); share: after each symbol that is learnt this part of the
- * weights is handed round equally (fixed share, Herbster and Warmuth 1998), 0 for none. Sessions learn the weights (and the members, where they do). */
+/* The Bayesian mixture of n models of one alphabet with prior weights exp(lp_prior), up to a common constant: [n]. Sessions learn: w_i is
+ * multiplied by p_i(symbol), then replaced by (1 - share) w_i + share/n (fixed share, Herbster and Warmuth 1998; 0: none), and the
+ * members learn where they do. Members: the models, refuted ones apart; ties by index. No features. O(n A) a symbol besides the members.
+ * MN_ERR_INPUT: n = 0, different alphabets; MN_ERR_NUM: a weight that is NaN or inf, none above zero, share not in [0,1]. */
 MN_CHECKED mn_status mn_mixture_new(mn_model **out, mn_model *const *models, const double *lp_prior, size_t n, double share, mn_err *err);
-/* A model confined to some symbols: zero elsewhere, and renormalised. allowed: [A]. Where nothing is left all is help. */
+/* A model confined to some symbols, allowed: [A], copied: zero elsewhere, renormalised. Its members are those inside, likewise confined;
+ * credible floors are not renormalised, which leaves them floors. */
 MN_CHECKED mn_status mn_only_new(mn_model **out, mn_model *model, const bool *allowed, mn_err *err);
 
 /* "As the model, but from the n-th turn on always a": for n = 1..turns and each allowed symbol a, prior 1/(2 M n (n+1)), M the number
  * allowed; the model itself has the rest. A turn is a symbol that is allowed. */
 typedef struct mn_switch_opts {
     mn_model *model;
-    const bool *allowed;  /* [A]: the speaker's symbols; the model is confined to them at its turns */
+    const bool *allowed;  /* [A]: the speaker's symbols, copied; the model is confined to them */
     size_t turns;         /* the largest n */
 } mn_switch_opts;
+/* Their mixture. The model inside is frozen: whatever a session is given is appended there. learn: the weights move by a turn's symbol;
+ * append: only the timeline does, and with it the count of turns. Members: all that are not refuted, ties in the order model, n, a.
+ * O(A + turns M) a symbol. MN_ERR_INPUT: nothing allowed; MN_ERR_LIMIT: turns M too many. */
 MN_CHECKED mn_status mn_switch_new(mn_model **out, const mn_switch_opts *opts, mn_err *err);
-/* Evidence of one whole transcript: refutes members, or multiplies their odds by 1/model(symbol) over what they explain. While it has no workers. */
+/* Evidence of one whole transcript: refutes members, or multiplies their odds by 1/model(symbol) over what they explain. While it has no
+ * workers. On an error nothing of it is learnt. */
 MN_CHECKED mn_status mn_switch_learn(mn_model *model, const int32_t *ids, size_t n, mn_err *err);
 
 /* The least probability that any kept member gives (Cohen, Hutter, Nanda 2022): members by falling weight w, kept while
- * w_n >= alpha * (w_1 + ... + w_n). leaf_alpha > 0: a tree speaks with its credible floor, the least probability over all parameters with
- * likelihood >= leaf_alpha * KT evidence at the deepest context (Ville). What is missing to 1 is help. alpha in (0,1). */
+ * w_n >= alpha * (w_1 + ... + w_n), hence at most 1/alpha. What is missing to 1 is help. leaf_alpha > 0: what counts (a context tree, a kt)
+ * speaks with its credible floor, the least theta_a over all parameters with likelihood >= leaf_alpha * KT evidence at the deepest context
+ * at hand (Ville), and never more than it predicts; 0: as it predicts. A context tree without members is its only one.
+ * Members: the kept ones, as they speak here. Learning is that of the model inside.
+ * MN_ERR_NUM: alpha not in (0,1), leaf_alpha not in [0,1); MN_ERR_INPUT: a model that neither has members nor counts. */
 MN_CHECKED mn_status mn_pessimist_new(mn_model **out, mn_model *model, double alpha, double leaf_alpha, mn_err *err);
-/* The same for a tree that is the only member. */
-MN_CHECKED mn_status mn_credible_new(mn_model **out, mn_model *bct, double leaf_alpha, mn_err *err);
+/* The credible floor of one model that counts, or of such a model confined by mn_only_new: then over the allowed symbols. */
+MN_CHECKED mn_status mn_credible_new(mn_model **out, mn_model *model, double leaf_alpha, mn_err *err);
+
+/* The session inside that of an only, switch, pessimist or credible, to be looked at (predict, members), not to be changed: why help was
+ * asked. NULL for other kinds. */
+mn_session *mn_session_inner(mn_session *session);
 
 /* ---- regularisers --------------------------------------------------------------------------------------- */
 

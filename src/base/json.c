@@ -28,8 +28,7 @@ mn_status mn_json_nums(mn_buf *buf, const double *x, size_t n)
     return mn_buf_put(buf, "]", 1);
 }
 
-/* Bytes of the UTF-8 character that text begins with, 0 if it is none: no overlong forms, no surrogates, up to U+10FFFF. */
-static size_t character(const unsigned char *text, size_t len)
+size_t mn_utf8_length(const unsigned char *text, size_t len)
 {
     unsigned char c = text[0], low = 0x80, high = 0xBF;
     size_t n = c < 0x80 ? 1 : c < 0xC2 ? 0 : c < 0xE0 ? 2 : c < 0xF0 ? 3 : c < 0xF5 ? 4 : 0;
@@ -57,7 +56,7 @@ mn_status mn_json_str(mn_buf *buf, const char *text, size_t len)
     MN_TRY(mn_buf_put(buf, "\"", 1));
     for (size_t i = 0, run = 0; i < len; run = i) {
         size_t n = 0;
-        while (i < len && c[i] != '"' && c[i] != '\\' && c[i] >= 0x20 && c[i] != 0x7F && (n = character(c + i, len - i))) i += n;
+        while (i < len && c[i] != '"' && c[i] != '\\' && c[i] >= 0x20 && c[i] != 0x7F && (n = mn_utf8_length(c + i, len - i))) i += n;
         if (i > run) MN_TRY(mn_buf_put(buf, text + run, i - run));
         if (i == len) break;
         MN_TRY(c[i] < 0x80 ? escape(buf, c[i]) : mn_buf_puts(buf, "\xEF\xBF\xBD"));

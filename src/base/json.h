@@ -16,6 +16,10 @@ MN_CHECKED mn_status mn_json_nums(mn_buf *buf, const double *x, size_t n);
 /* A quoted string of len bytes. Bytes that are not UTF-8 become U+FFFD, one for each; control characters are escaped. */
 MN_CHECKED mn_status mn_json_str(mn_buf *buf, const char *text, size_t len);
 
+/* Bytes of the UTF-8 character that text (len >= 1 bytes) begins with, 0 if it is none: no overlong forms, no surrogates, up to
+ * U+10FFFF. */
+size_t mn_utf8_length(const unsigned char *text, size_t len);
+
 /* Parses one value (object or array) from len bytes; duplicate keys, NUL characters and trailing text are refused. *out is
  * released by json_decref. file and line say where data comes from: line 0 where data is the whole file. MN_ERR_INPUT. */
 MN_CHECKED mn_status mn_json_parse(json_t **out, const char *data, size_t len, const char *file, size_t line, mn_err *err);

@@ -27,6 +27,8 @@ typedef struct mn_kind {
     mn_status (*key)(mn_session *session, unsigned char *key, size_t cap, size_t *n, mn_err *err);
     /* leaf_alpha > 0: lp of trees are their credible floors. */
     mn_status (*members)(mn_session *session, double leaf_alpha, double *lp_weights, double *lp, size_t cap, size_t *n, mn_err *err);
+    /* How often each symbol followed the deepest context at hand, counts: [A]: what credible.h makes a floor of. */
+    mn_status (*counts)(mn_session *session, uint64_t *counts, mn_err *err);
 } mn_kind;
 
 /* The beginning of every kind's own struct. */
