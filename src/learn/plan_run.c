@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "learn/plan_graph.h"
+#include "learn/plan_hard.h"
 #include "learn/plan_models.h"
 #include "learn/plan_sample.h"
 
@@ -18,6 +19,7 @@ typedef struct plan {
     mn_plan_graph graph;
     mn_plan_policy policy;
     mn_plan_solver *solver;
+    mn_plan_hard *hard;    /* in place of policy and solver */
     double *per_turn;      /* [T,4] */
     mn_plan_turn *turns;   /* [sampled,T] */
     mn_buf answers, episodes; /* what dir gets */
@@ -168,16 +170,42 @@ static mn_status tell(plan *p, mn_plan_answer *a, const mn_plan_graph *graph, co
     return MN_OK;
 }
 
+static mn_status solve_budget(plan *p, mn_plan_answer *a, mn_err *err)
+{
+    MN_TRY(solve(p, a->budget, &a->eta, err));
+    return tell(p, a, &p->graph, &p->policy, err);
+}
+
+static mn_status solve_hard(plan *p, mn_plan_answer *a, mn_err *err)
+{
+    mn_plan_graph graph;
+    mn_plan_policy policy;
+    a->eta = NAN;
+    MN_TRY(mn_plan_hard_policy(p->hard, a->budget, &graph, &policy, &a->value_above, err));
+    mn_status status = tell(p, a, &graph, &policy, err);
+    mn_plan_policy_free(&policy);
+    mn_plan_graph_free(&graph);
+    return status;
+}
+
+static mn_status prepare(plan *p, size_t threads, mn_err *err)
+{
+    const mn_plan_settings *s = &p->settings;
+    double most = 0;
+    for (size_t i = 0; i < s->budgets.n; i++) most = fmax(most, s->budgets.items[i]);
+    if (s->hard) return mn_plan_hard_new(&p->hard, &p->graph, s->grid_nats, most, threads, p->opts->stop, p->opts->arg, err);
+    MN_TRY(mn_plan_policy_new(&p->policy, &p->graph, err));
+    return mn_plan_solver_new(&p->solver, &p->graph, threads, err);
+}
+
 static mn_status solve_all(plan *p, mn_err *err)
 {
     const mn_num_list *budgets = &p->settings.budgets;
-    MN_TRY(mn_plan_policy_new(&p->policy, &p->graph, err));
-    MN_TRY(mn_plan_solver_new(&p->solver, &p->graph, p->opts->threads ? p->opts->threads : (size_t)sysconf(_SC_NPROCESSORS_ONLN), err));
+    MN_TRY(prepare(p, p->opts->threads ? p->opts->threads : (size_t)sysconf(_SC_NPROCESSORS_ONLN), err));
     for (size_t i = 0; i < budgets->n; i++) {
         mn_plan_answer answer = {.budget = budgets->items[i], .value_above = -INFINITY};
         if (p->opts->stop && p->opts->stop(p->opts->arg)) return mn_fail(err, MN_ERR_INTERRUPTED, "interrupted");
-        MN_TRY(solve(p, answer.budget, &answer.eta, err));
-        MN_TRY(tell(p, &answer, &p->graph, &p->policy, err));
+        MN_TRY(p->hard ? solve_hard(p, &answer, err) : solve_budget(p, &answer, err));
     }
     return MN_OK;
 }
@@ -213,6 +241,7 @@ mn_status mn_plan(const mn_plan_opts *opts, mn_err *err)
     MN_TRY(mn_plan_settings_load(&p.settings, opts->config, opts->sets, opts->n_sets, err));
     mn_status status = run(&p, err);
     mn_plan_solver_free(p.solver);
+    mn_plan_hard_free(p.hard);
     mn_plan_policy_free(&p.policy);
     mn_plan_graph_free(&p.graph);
     mn_plan_models_free(&p.models);

@@ -22,7 +22,7 @@ const mn_key mn_plan_settings_keys[] = {
     {"regularizer", MN_KEY_CHOICE, AT(regularizer), "budget", 0, 0, "budget|penalty|tvd|chi2|none",
      "budget: nats an episode; penalty: value lost a nat; tvd, chi2: limit of each move's divergence; none: nothing binds"},
     {"hard", MN_KEY_BOOL, AT(hard), "false", 0, 0, NULL, "budget: no path may exceed it, in place of the expectation"},
-    {"grid_nats", MN_KEY_NUM, AT(grid_nats), "0.05", 1e-6, 1e6, NULL, "hard: what is spent are multiples of this"},
+    {"grid_nats", MN_KEY_NUM, AT(grid_nats), "0.025", 1e-6, 1e6, NULL, "hard: what is spent are multiples of this"},
     {"budgets", MN_KEY_NUMS, AT(budgets), "[0, 1, 2, 5, 10, 20]", 0, INFINITY, NULL, "the regularizer's budgets, penalties or limits, one plan each"},
     {"max_states", MN_KEY_INT, AT(max_states), "5000000", 1, 2e9, NULL, "more merged states than this are an error"},
 };
