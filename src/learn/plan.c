@@ -326,7 +326,7 @@ static mn_status best_of_all(mn_plan_solver *s, mn_plan_policy *policy, mn_err *
     step st = {.kind = MN_REG_PENALTY, .tie = s->tie};
     const double *root;
     MN_TRY(backward(s, &st, rule_task, policy, &root, err));
-    MN_TRY(mn_plan_measure(&figures, NULL, s->graph, policy, err));
+    MN_TRY(mn_plan_measure(&figures, NULL, NULL, s->graph, policy, err));
     s->most = figures.kl_base;
     return MN_OK;
 }

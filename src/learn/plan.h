@@ -73,8 +73,9 @@ typedef struct mn_plan_figures {
     double help;           /* E number of times that help is asked for */
     double slack;          /* E sum of ln(1 + base's help): kl_demonstrator <= kl_base + slack wherever base <= mu */
 } mn_plan_figures;
-/* per_step: [T,4] kl_base, kl_demonstrator, reward, help of each step, or NULL. O(T S M O). */
-MN_CHECKED mn_status mn_plan_measure(mn_plan_figures *out, double *per_step, const mn_plan_graph *graph,
+/* per_step: [T,4] kl_base, kl_demonstrator, reward, help of each step; reached: [N] probability of each row of the policy; either may be
+ * NULL. O(T S M O). */
+MN_CHECKED mn_status mn_plan_measure(mn_plan_figures *out, double *per_step, double *reached, const mn_plan_graph *graph,
                                      const mn_plan_policy *policy, mn_err *err);
 
 /* ---- inside the planner ---- */
