@@ -257,6 +257,17 @@ MN_CHECKED mn_status mn_bct_judge(mn_tree *tree, const mn_model *bct, mn_err *er
 MN_CHECKED mn_status mn_tree_generate(int32_t *ids, size_t n, size_t given, const mn_tree *tree, size_t A, mn_rng *rng, mn_err *err);
 void mn_tree_free(mn_tree *tree); /* what it holds, not itself */
 
+/* A tree drawn for a terminal of so many columns (labels of its own that are wider are not broken), in at most `lines` lines and one that
+ * says what was left out: contexts most recent symbol first, and at each leaf how many symbols followed and the likeliest next ones, by
+ * Dirichlet(1/2). Names are the model's. *out is released by free. MN_ERR_MEMORY. */
+MN_CHECKED mn_status mn_tree_text(char **out, const mn_tree *tree, const mn_model *bct, size_t width, size_t lines, mn_err *err);
+/* The same as an SVG file of its own, for light and dark. MN_ERR_IO, MN_ERR_MEMORY. */
+MN_CHECKED mn_status mn_tree_svg(const char *path, const mn_tree *tree, const mn_model *bct, mn_err *err);
+/* One line of JSON without its end: symbols, alphabet, depth, log_evidence_nats, trees [n] and, where there are, samples [n_samples] with
+ * their parameters. *out is released by free. MN_ERR_MEMORY, MN_ERR_NUM. */
+MN_CHECKED mn_status mn_trees_json(char **out, const mn_model *bct, const mn_tree *trees, size_t n, const mn_tree *samples,
+                                   size_t n_samples, mn_err *err);
+
 /* A bct as a file, versioned and checksummed; opening maps it into memory in time independent of its size. What is not exactly what was
  * saved is refused: MN_ERR_INPUT. */
 MN_CHECKED mn_status mn_bct_save(const mn_model *bct, const char *path, mn_err *err);

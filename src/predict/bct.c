@@ -2,10 +2,13 @@
 #include "predict/bct.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 
 #define LN2 0.69314718055994530942
+
+enum { CHUNK = 4096 }; /* symbols at a time */
 
 /* ---- figures of a node ---- */
 
@@ -47,9 +50,10 @@ void mn_bct_free(mn_model *model)
     if (b->mapping) munmap(b->mapping, b->mapping_size);
     free(b->names);
     free(b->name_at);
-    free(b->recent);
+    free(b->window);
     free(b->path);
-    free(b->next);
+    free(b->before);
+    free(b->entry);
     free(b->model.weights);
     free(b);
 }
@@ -83,9 +87,10 @@ static void set_prior(mn_bct *b, double beta)
 static mn_status fill(mn_bct *b, const mn_bct_opts *opts, mn_err *err)
 {
     MN_TRY(set_names(b, opts->names, err));
-    MN_ALLOC_OR_FAIL(b->recent, b->D, err);
+    MN_ALLOC_OR_FAIL(b->window, b->D + CHUNK, err);
     MN_ALLOC_OR_FAIL(b->path, b->D + 1, err);
-    MN_ALLOC_OR_FAIL(b->next, b->D + 1, err);
+    MN_ALLOC_OR_FAIL(b->before, b->D + 1, err);
+    MN_ALLOC_OR_FAIL(b->entry, b->D + 1, err);
     return mn_bct_store_init(&b->store, b->model.A, b->model.A <= 8, b->fresh, err);
 }
 
@@ -112,59 +117,86 @@ mn_status mn_bct_new(mn_model **out, const mn_bct_opts *opts, mn_err *err)
 
 /* ---- learning ---- */
 
-/* The context's symbols are recent[0..known), most recent first. */
-static void push(mn_bct *b, int32_t x)
-{
-    if (!b->D) return;
-    memmove(b->recent + 1, b->recent, (b->D - 1) * sizeof *b->recent);
-    b->recent[0] = x;
-    if (b->known < b->D) b->known++;
-}
+/* at points behind the context: its symbols are at[-1], at[-2], ... */
 
 static void begin(mn_bct *b)
 {
-    b->known = 0;
-    b->on_path = false;
-    if (b->start < 0) return;
-    for (size_t k = 0; k < b->D; k++) b->recent[k] = b->start;
-    b->known = b->D;
+    b->known = b->start < 0 ? 0 : b->D;
+    b->linked = false;
+    for (size_t k = 0; k < b->known; k++) b->window[k] = b->start;
+    memset(b->path, 0, (b->D + 1) * sizeof *b->path);
 }
 
-/* All nodes of the context, those not there yet made. */
-static mn_status make_path(mn_bct *b, mn_err *err)
+/* Completes the path downwards as far as there are nodes; how many there are. */
+static size_t find_path(mn_bct *b, const int32_t *at)
 {
-    for (size_t d = 0; d < b->D; d++)
-        MN_TRY(mn_bct_child_at(&b->path[d + 1], &b->store, b->path[d], (uint32_t)b->recent[d], b->fresh, err));
+    for (size_t d = 0; d < b->known; d++) {
+        if (b->path[d + 1]) continue;
+        uint32_t child = mn_bct_child(&b->store, b->path[d], (uint32_t)at[-1 - (ptrdiff_t)d]);
+        if (!child) return d + 1;
+        b->path[d + 1] = child;
+    }
+    return b->known + 1;
+}
+
+/* Makes the nodes that are missing. */
+static mn_status make_path(mn_bct *b, size_t found, const int32_t *at, mn_err *err)
+{
+    for (size_t d = found; d <= b->D; d++)
+        MN_TRY(mn_bct_child_at(&b->path[d], &b->store, b->path[d - 1], (uint32_t)at[-(ptrdiff_t)d], b->fresh, err));
     return MN_OK;
 }
 
-static void count(mn_bct_store *store, uint32_t node, mn_bct_entry *e)
+/* The probability of x in the present context, then x counts. Upwards from the leaf: p = (r p_e + p_child)/(r + 1), r <- r p_e/p_child.
+ * In nodes that have seen nothing p = p_e = 1/A. */
+static double update(mn_bct *b, size_t found)
 {
-    store->nodes[node].total++;
-    e->count++;
-}
-
-/* The probability of x in the present context, then x counts. Upwards from the leaf: p = (r p_e + p_child)/(r + 1), r <- r p_e/p_child. */
-static double update(mn_bct *b, const uint32_t *entries)
-{
-    double half = .5 * (double)b->model.A, p = 1;
-    for (size_t d = b->D + 1; d-- > 0;) {
+    double half = .5 * (double)b->model.A, p = 1 / (double)b->model.A;
+    for (size_t d = b->D; d >= found; d--) {
+        b->store.nodes[b->path[d]].total = 1;
+        b->store.entries[b->entry[d]].count = 1;
+    }
+    for (size_t d = found; d-- > 0;) {
         mn_bct_node *v = &b->store.nodes[b->path[d]];
-        mn_bct_entry *e = &b->store.entries[entries[d]];
-        double estimate = (e->count + .5) / (v->total + half), odds = mn_bct_odds(v), below = p;
-        p = d == b->D ? estimate : (odds * estimate + below) / (odds + 1);
-        if (d < b->D) mn_bct_raise(v, estimate / below);
-        count(&b->store, b->path[d], e);
+        mn_bct_entry *e = &b->store.entries[b->entry[d]];
+        double estimate = (e->count++ + .5) / (v->total++ + half), odds = mn_bct_odds(v), below = p;
+        if (d == b->D) {
+            p = estimate;
+        } else {
+            p = (odds * estimate + below) / (odds + 1);
+            mn_bct_raise(v, estimate / below);
+        }
     }
     return p;
 }
 
-static mn_status learn_one(double *p, mn_bct *b, int32_t x, mn_err *err)
+/* The nodes of the next context, as far as they are known. */
+static void follow(mn_bct *b)
 {
-    MN_TRY(make_path(b, err));
+    uint32_t *path = b->path;
+    b->path = b->before;
+    b->before = path;
+    for (size_t d = 0; d < b->D; d++) b->path[d + 1] = b->store.entries[b->entry[d]].link;
+    b->linked = true;
+}
+
+static void set_links(mn_bct *b, uint32_t x)
+{
+    for (size_t d = b->D; d-- > 0;) {
+        mn_bct_entry *e = (mn_bct_entry *)mn_bct_find(&b->store, b->before[d], x);
+        if (e->link) return;
+        e->link = b->path[d + 1];
+    }
+}
+
+static mn_status learn_one(double *p, mn_bct *b, size_t found, const int32_t *at, mn_err *err)
+{
+    MN_TRY(make_path(b, found, at, err));
+    if (b->linked && b->D) set_links(b, (uint32_t)at[-1]);
     for (size_t d = 0; d <= b->D; d++)
-        MN_TRY(mn_bct_entry_at(&b->next[d], &b->store, b->path[d], (uint32_t)x, err));
-    *p = update(b, b->next);
+        MN_TRY(mn_bct_entry_at(&b->entry[d], &b->store, b->path[d], (uint32_t)at[0], err));
+    *p = update(b, found);
+    follow(b);
     return MN_OK;
 }
 
@@ -187,14 +219,6 @@ static mn_status check_symbols(const mn_bct *b, const int32_t *ids, size_t n, mn
     return MN_OK;
 }
 
-/* p: [A], for the present context, seen or not. */
-static void predict(double *p, const mn_bct *b)
-{
-    uint32_t *path = b->next; /* a scratch of the right size */
-    size_t found = mn_bct_walk(&b->store, path, b->recent, b->known);
-    mn_bct_mix(p, b, path, found, NULL, NULL, 0, b->known);
-}
-
 static bool beaten(const double *p, size_t A, int32_t x)
 {
     for (size_t a = 0; a < A; a++)
@@ -202,22 +226,35 @@ static bool beaten(const double *p, size_t A, int32_t x)
     return false;
 }
 
+/* One symbol, at[0]. p: [A], a scratch. */
+static mn_status step(mn_bct *b, double *lp, bool *lost, double *p, const int32_t *at, mn_err *err)
+{
+    bool whole = b->known == b->D;
+    size_t found = find_path(b, at);
+    double px = 1;
+    if (lost || (lp && !whole)) mn_bct_mix(p, b, b->path, found, NULL, NULL, 0, b->known);
+    if (lost) *lost = beaten(p, b->model.A, at[0]);
+    if (whole) {
+        MN_TRY(learn_one(&px, b, found, at, err));
+    } else {
+        if (lp) px = p[at[0]];
+        memset(b->path, 0, (b->D + 1) * sizeof *b->path);
+        b->known++;
+    }
+    if (lp) *lp = log(px);
+    b->predicted += whole;
+    b->symbols++;
+    return MN_OK;
+}
+
+/* The same for n <= CHUNK of them; window holds the context, then them. */
 static mn_status run(mn_bct *b, double *lp, bool *lost, double *p, const int32_t *ids, size_t n, mn_err *err)
 {
-    for (size_t i = 0; i < n; i++) {
-        double px = 1;
-        bool whole = b->known == b->D;
-        if (lost || (lp && !whole)) predict(p, b);
-        if (lost) lost[i] = beaten(p, b->model.A, ids[i]);
-        if (whole)
-            MN_TRY(learn_one(&px, b, ids[i], err));
-        else if (lp)
-            px = p[ids[i]];
-        if (lp) lp[i] = log(px);
-        b->predicted += whole;
-        b->symbols++;
-        push(b, ids[i]);
-    }
+    int32_t *at = b->window + b->known;
+    size_t before = b->known;
+    memcpy(at, ids, n * sizeof *ids);
+    for (size_t i = 0; i < n; i++) MN_TRY(step(b, lp ? lp + i : NULL, lost ? lost + i : NULL, p, at + i, err));
+    memmove(b->window, b->window + before + n - b->known, b->known * sizeof *b->window);
     return MN_OK;
 }
 
@@ -225,18 +262,21 @@ mn_status mn_bct_predict_all(mn_model *bct, double *lp, bool *lost, double *next
                              mn_err *err)
 {
     mn_bct *b = (mn_bct *)bct;
-    double *p = NULL;
+    double *p;
+    mn_status status = MN_OK;
     MN_TRY(check_symbols(b, ids, n, err));
     MN_TRY(writable(b, err));
-    if (lp || lost || next) MN_ALLOC_OR_FAIL(p, b->model.A, err);
+    MN_ALLOC_OR_FAIL(p, b->model.A, err);
     if (begins) begin(b);
-    mn_status status = run(b, lp, lost, p, ids, n, err);
-    if (status == MN_OK && next) {
-        predict(next, b);
-        for (size_t a = 0; a < b->model.A; a++) next[a] = log(next[a]);
+    for (size_t i = 0, m; i < n && status == MN_OK; i += m) {
+        m = n - i < CHUNK ? n - i : CHUNK;
+        status = run(b, lp ? lp + i : NULL, lost ? lost + i : NULL, p, ids + i, m, err);
     }
     free(p);
-    return status;
+    if (status != MN_OK || !next) return status;
+    mn_bct_mix(next, b, b->path, find_path(b, b->window + b->known), NULL, NULL, 0, b->known);
+    for (size_t a = 0; a < b->model.A; a++) next[a] = log(next[a]);
+    return MN_OK;
 }
 
 mn_status mn_bct_learn(mn_model *bct, const int32_t *ids, size_t n, bool begins, mn_err *err)

@@ -49,10 +49,11 @@ typedef struct mn_bct {
     uint64_t symbols, predicted;
     void *mapping;                   /* released by munmap where not NULL */
     size_t mapping_size;
-    int32_t *recent;                 /* [D] the sequence's last symbols, the most recent first */
-    size_t known;                    /* so many of them */
-    uint32_t *path, *next;           /* [D+1] nodes of the present context by depth, 0: not looked up; the same, being made */
-    bool on_path;                    /* path is that of recent; else it has to be looked up */
+    int32_t *window;                 /* the sequence's last symbols, `known` <= D of them, in order; behind them, those being learnt */
+    size_t known;
+    uint32_t *path, *before;         /* [D+1] nodes by depth of the present context and of the one before; 0: not looked up yet */
+    uint32_t *entry;                 /* [D+1] a scratch: a symbol's entries along the path */
+    bool linked;                     /* before is that of the symbol before, learnt */
 } mn_bct;
 
 /* ---- reading ---- */

@@ -4,6 +4,12 @@
 #include <string.h>
 
 #include "predict/bct.h"
+#include "predict/bct_members.h"
+
+typedef struct bct_worker {
+    mn_worker worker;
+    mn_bct_members members;
+} bct_worker;
 
 /* Odds of one node before a symbol was learnt. */
 typedef struct old_odds {
@@ -210,16 +216,22 @@ static mn_status append(mn_session *session, const int32_t *ids, size_t n, bool 
 
 /* ---- workers and sessions ---- */
 
-static mn_status worker_new(mn_worker **out, mn_model *model, size_t sessions, size_t length, mn_err *err)
-{
-    (void)model, (void)sessions, (void)length;
-    MN_ALLOC_OR_FAIL(*out, 1, err);
-    return MN_OK;
-}
-
 static void worker_free(mn_worker *worker)
 {
-    free(worker);
+    bct_worker *w = (bct_worker *)worker;
+    mn_bct_members_free(&w->members);
+    free(w);
+}
+
+static mn_status worker_new(mn_worker **out, mn_model *model, size_t sessions, size_t length, mn_err *err)
+{
+    bct_worker *w;
+    (void)sessions, (void)length;
+    MN_ALLOC_OR_FAIL(w, 1, err);
+    mn_status status = mn_bct_members_open(&w->members, (const mn_bct *)model, err);
+    if (status != MN_OK) return worker_free(&w->worker), status;
+    *out = &w->worker;
+    return MN_OK;
 }
 
 static void session_free(mn_session *session)
@@ -279,6 +291,16 @@ static mn_status features(mn_session *session, float *x, mn_err *err)
     (void)err;
     memset(x, 0, b->model.F * sizeof *x);
     for (size_t k = 0; k < b->D; k++) x[k * width + (k < known ? (size_t)s->context[k] : b->model.A)] = 1;
+    return MN_OK;
+}
+
+static mn_status members(mn_session *session, double leaf_alpha, double *lp_weights, double *lp, size_t cap, size_t *n, mn_err *err)
+{
+    bct_session *s = (bct_session *)session;
+    size_t length = context_at(session, session->n, s->context);
+    (void)err;
+    mn_bct_members_say(&((bct_worker *)session->worker)->members, tree_of(session), s->learnt ? &s->own : NULL, s->context, length,
+                       leaf_alpha, lp_weights, lp, cap, n);
     return MN_OK;
 }
 
@@ -366,4 +388,5 @@ const mn_kind mn_bct_kind = {.name = "bct",
                              .features = features,
                              .append = append,
                              .key = key,
+                             .members = members,
                              .counts = mn_bct_session_counts};

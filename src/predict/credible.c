@@ -95,7 +95,7 @@ mn_status mn_credible_new(mn_model **out, mn_model *model, double leaf_alpha, mn
     credible *c;
     if (!(leaf_alpha > 0 && leaf_alpha < 1)) return mn_fail(err, MN_ERR_NUM, "leaf_alpha %g: expected a number between 0 and 1", leaf_alpha);
     if (!model->kind->counts)
-        return mn_fail(err, MN_ERR_INPUT, "a %s does not count: expected a context tree or a kt", mn_model_name(model));
+        return mn_fail(err, MN_ERR_INPUT, "\"%s\" does not count: expected a context tree or a kt", mn_model_name(model));
     MN_ALLOC_OR_FAIL(c, 1, err);
     *c = (credible){.wrap = {mn_wrap_model(&kind, model), model}, .leaf_alpha = leaf_alpha};
     *out = &c->wrap.model;

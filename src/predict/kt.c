@@ -117,7 +117,7 @@ static mn_status key(mn_session *session, unsigned char *out, size_t cap, size_t
     const uint64_t *counts = ((kt_session *)session)->counts;
     (void)err;
     *n = session->worker->model->A * sizeof *counts;
-    if (cap) memcpy(out, counts, cap < *n ? cap : *n);
+    memcpy(out, counts, cap < *n ? cap : *n);
     return MN_OK;
 }
 

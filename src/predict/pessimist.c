@@ -136,7 +136,7 @@ mn_status mn_pessimist_new(mn_model **out, mn_model *model, double alpha, double
     if (!(leaf_alpha >= 0 && leaf_alpha < 1))
         return mn_fail(err, MN_ERR_NUM, "leaf_alpha %g: expected a number between 0 and 1, or 0 for none", leaf_alpha);
     if (!model->kind->members && !model->kind->counts)
-        return mn_fail(err, MN_ERR_INPUT, "a %s has no members among which one could be pessimistic", model->kind->name);
+        return mn_fail(err, MN_ERR_INPUT, "\"%s\" has no members among which one could be pessimistic", model->kind->name);
     MN_ALLOC_OR_FAIL(p, 1, err);
     *p = (pessimist){.wrap = {mn_wrap_model(&kind, model), model}, .alpha = alpha, .leaf_alpha = leaf_alpha};
     *out = &p->wrap.model;

@@ -143,22 +143,23 @@ mn_status mn_tree_offsets(size_t **out, const mn_tree *tree, mn_err *err)
     return MN_OK;
 }
 
-/* Leaves are in symbol order and none begins with another, so a past is after one, before one, or in it. */
-size_t mn_tree_leaf(const mn_tree *tree, const size_t *offsets, const int32_t *ids, size_t n)
+/* The first leaf of the way whose next symbol is not below `symbol`: leaves are in symbol order. */
+static size_t lower_bound(const mn_tree *tree, const size_t *offsets, mn_tree_way way, int64_t symbol)
 {
-    size_t low = 0, high = tree->leaves;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2, length = tree->lengths[middle], i = 0;
-        const int32_t *context = tree->contexts + offsets[middle];
-        while (i < length && i < n && context[i] == ids[n - 1 - i]) i++;
-        if (i == length) return middle;
-        if (i == n) break;
-        if (context[i] < ids[n - 1 - i])
-            low = middle + 1;
+    while (way.first < way.end) {
+        size_t middle = way.first + (way.end - way.first) / 2;
+        if (tree->contexts[offsets[middle] + way.depth] < symbol)
+            way.first = middle + 1;
         else
-            high = middle;
+            way.end = middle;
     }
-    return tree->leaves;
+    return way.first;
+}
+
+mn_tree_way mn_tree_step(const mn_tree *tree, const size_t *offsets, mn_tree_way way, int32_t symbol)
+{
+    size_t first = lower_bound(tree, offsets, way, symbol), end = lower_bound(tree, offsets, way, (int64_t)symbol + 1);
+    return (mn_tree_way){first, end, way.depth + 1};
 }
 
 /* ---- generation ------------------------------------------------------------------------------------------------------ */
@@ -176,13 +177,26 @@ static int32_t draw(const double *p, size_t A, double u)
     return (int32_t)last;
 }
 
+/* The leaf that the past ids[0..n) is in; tree->leaves where it is too short to tell. */
+static size_t leaf_of(const mn_tree *tree, const size_t *offsets, const int32_t *ids, size_t n)
+{
+    mn_tree_way way = {0, tree->leaves, 0};
+    while (!mn_tree_ended(tree, way)) {
+        if (way.depth == n) return tree->leaves;
+        way = mn_tree_step(tree, offsets, way, ids[n - 1 - way.depth]);
+    }
+    return way.first;
+}
+
 mn_status mn_tree_generate(int32_t *ids, size_t n, size_t given, const mn_tree *tree, size_t A, mn_rng *rng, mn_err *err)
 {
     size_t *offsets;
     if (!tree->parameters) return mn_fail(err, MN_ERR_INPUT, "a tree without parameters generates nothing");
+    for (size_t t = 0; t < given; t++)
+        if (ids[t] < 0 || (size_t)ids[t] >= A) return mn_fail(err, MN_ERR_INPUT, "symbol %d: the alphabet has %zu", ids[t], A);
     MN_TRY(mn_tree_offsets(&offsets, tree, err));
     for (size_t t = given; t < n; t++) {
-        size_t leaf = mn_tree_leaf(tree, offsets, ids, t);
+        size_t leaf = leaf_of(tree, offsets, ids, t);
         if (leaf == tree->leaves)
             ids[t] = (int32_t)mn_rng_below(rng, A);
         else

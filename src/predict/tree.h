@@ -23,7 +23,17 @@ MN_CHECKED mn_status mn_bct_children(mn_bct_entry **out, size_t *n, const mn_bct
 
 /* Where each leaf's context begins, [leaves]; released by free. MN_ERR_MEMORY. */
 MN_CHECKED mn_status mn_tree_offsets(size_t **out, const mn_tree *tree, mn_err *err);
-/* The leaf that the past ids[0..n) is in, its most recent symbol last; tree->leaves where it is too short to tell. O(depth log leaves). */
-size_t mn_tree_leaf(const mn_tree *tree, const size_t *offsets, const int32_t *ids, size_t n);
+
+/* A way down a tree: the leaves [first, end) whose contexts begin with the `depth` symbols taken so far. Starts from {0, leaves, 0}. */
+typedef struct mn_tree_way {
+    size_t first, end, depth;
+} mn_tree_way;
+
+static inline bool mn_tree_ended(const mn_tree *tree, mn_tree_way way)
+{
+    return tree->lengths[way.first] == way.depth;
+}
+/* One symbol further, where it has not ended. O(log leaves). */
+mn_tree_way mn_tree_step(const mn_tree *tree, const size_t *offsets, mn_tree_way way, int32_t symbol);
 
 #endif
