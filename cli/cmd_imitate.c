@@ -9,9 +9,10 @@
 #include <unistd.h>
 
 #include "commands.h"
+#include "fit.h"
 #include "options.h"
 
-enum { CHUNK = 1 << 16, MOST_TREES = 1000000, STREAM_SAMPLES = 1000 };
+enum { MOST_TREES = 1000000, STREAM_SAMPLES = 1000 };
 
 typedef struct request {
     mn_symbols_opts symbols;
@@ -32,17 +33,6 @@ static const mn_verb verb = {
     "-o DIR saves model.mn (for `mightnt score --model`) and tree.svg. --json: one object, contexts most recent symbol first.\n"};
 
 /* ---- command line ------------------------------------------------------------------------------------------------------- */
-
-static int take_format(mn_symbols_format *out, const char *name)
-{
-    static const char *const names[] = {"auto", "characters", "tokens", "transcripts", "bytes"};
-    enum { NAMES = sizeof names / sizeof *names };
-    for (int i = 0; i < NAMES; i++)
-        if (strcmp(name, names[i]) == 0) return *out = (mn_symbols_format)i, 0;
-    const char *nearest = mn_text_nearest(name, names, NAMES);
-    return mn_cli_usage(&verb, "--format: expected auto, characters, tokens, transcripts or bytes, got '%s'%s%s%s", name,
-                        nearest ? " (did you mean " : "", nearest ? nearest : "", nearest ? "?)" : "");
-}
 
 static int check(const request *r)
 {
@@ -75,66 +65,19 @@ static int parse(request *r, int argc, char **argv)
     if (status) return status;
     if (!n) return mn_cli_usage(&verb, "expected a FILE, or - for stdin");
     if (r->depth == INT64_MIN) return mn_cli_usage(&verb, "expected --depth D");
-    if (r->format && (status = take_format(&r->symbols.format, r->format))) return status;
-    return check(r);
+    status = check(r);
+    return status ? status : cli_take_format(&verb, &r->symbols.format, r->format);
 }
 
 /* ---- learning ----------------------------------------------------------------------------------------------------------- */
-
-static int32_t find(const char *const *names, size_t A, const char *name)
-{
-    size_t a = 0;
-    while (a < A && strcmp(names[a], name) != 0) a++;
-    return (int32_t)a;
-}
-
-/* A model that has learnt nothing, of the alphabet of the symbols and the start symbol. */
-static mn_status new_model(mn_model **out, const request *r, const mn_symbols *symbols, mn_err *err)
-{
-    mn_bct_opts opts = {.A = mn_symbols_alphabet(symbols), .D = (size_t)r->depth, .beta = isnan(r->beta) ? 0 : r->beta, .start = -1};
-    const char **names = calloc(opts.A + 1, sizeof *names);
-    if (!names) return mn_fail(err, MN_ERR_MEMORY, "out of memory");
-    for (size_t a = 0; a < opts.A; a++) names[a] = mn_symbols_name(symbols, (int32_t)a);
-    if (r->start) {
-        opts.start = find(names, opts.A, r->start);
-        if ((size_t)opts.start == opts.A) names[opts.A++] = r->start;
-    }
-    opts.names = names;
-    mn_status status = mn_bct_new(out, &opts, err);
-    free(names);
-    return status;
-}
-
-static void progress(uint64_t symbols)
-{
-    if (isatty(STDERR_FILENO)) fprintf(stderr, "\r\033[K%llu symbols", (unsigned long long)symbols);
-}
-
-static mn_status learn(mn_model *bct, mn_symbols *symbols, mn_err *err)
-{
-    static const uint64_t often = 1 << 22;
-    int32_t *ids = malloc(CHUNK * sizeof *ids);
-    mn_status status = ids ? MN_OK : mn_fail(err, MN_ERR_MEMORY, "out of memory");
-    uint64_t told = 0;
-    size_t n = 1;
-    while (status == MN_OK && n) {
-        bool begins;
-        status = mn_symbols_next(symbols, ids, CHUNK, &n, &begins, err);
-        if (status == MN_OK && n) status = mn_bct_learn(bct, ids, n, begins, err);
-        if (mn_bct_symbols(bct) - told >= often) progress(told = mn_bct_symbols(bct));
-    }
-    if (told && isatty(STDERR_FILENO)) fputs("\r\033[K", stderr);
-    free(ids);
-    return status;
-}
 
 static mn_status fit(mn_model **out, const request *r, mn_err *err)
 {
     mn_symbols *symbols;
     mn_status status = mn_symbols_open(&symbols, &r->symbols, err);
     if (status != MN_OK) return status;
-    status = new_model(out, r, symbols, err);
-    if (status == MN_OK) status = learn(*out, symbols, err);
+    status = cli_new_tree(out, symbols, (size_t)r->depth, r->beta, r->start, err);
+    if (status == MN_OK) status = cli_learn(*out, symbols, err);
     mn_symbols_free(symbols);
     if (status == MN_OK && !mn_bct_predicted(*out))
         status = mn_fail_at(err, MN_ERR_INPUT, strcmp(r->symbols.path, "-") ? r->symbols.path : "stdin", 0, 0,

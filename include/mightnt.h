@@ -228,6 +228,7 @@ MN_CHECKED mn_status mn_bct_predict_all(mn_model *bct, double *lp, bool *lost, d
 double mn_bct_log_evidence(const mn_model *bct);   /* ln P_w at the root, nats. O(contexts) after learning */
 size_t mn_bct_depth(const mn_model *bct);
 double mn_bct_beta(const mn_model *bct);
+int32_t mn_bct_start(const mn_model *bct);         /* the symbol that stands before each sequence; -1: none */
 uint64_t mn_bct_symbols(const mn_model *bct);      /* learnt, those that only condition included */
 uint64_t mn_bct_predicted(const mn_model *bct);    /* those that did not */
 size_t mn_bct_contexts(const mn_model *bct);       /* distinct ones of all depths */
@@ -273,15 +274,23 @@ MN_CHECKED mn_status mn_trees_json(char **out, const mn_model *bct, const mn_tre
 MN_CHECKED mn_status mn_bct_save(const mn_model *bct, const char *path, mn_err *err);
 MN_CHECKED mn_status mn_bct_open(mn_model **out, const char *path, mn_err *err);
 
-/* Bytes by binary decomposition: a context tree over the last `depth` bytes for each of the 255 places in a byte (Willems 2013). */
+/* Bytes by binary decomposition: each of the 255 decisions that make up a byte has a context tree over the last `depth` bytes, with the
+ * zero-redundancy estimator 1/2 P_counts + 1/4 [all zeros] + 1/4 [all ones], P_counts Dirichlet(1/4, 1/4) (Willems 2013).
+ * Weighting: contexts end at borders of bytes, with probability 1/2 each: P_w = (P_e + P_longer)/2. Switching (Veness et al. 2012): which of
+ * the two speaks may change before each byte with probability 1/(t+3), t bytes learnt; contexts may also end at a bit of the nearest two
+ * bytes, with probability 1/10. */
 typedef struct mn_bytes_opts {
-    size_t depth;          /* bytes of context */
-    bool switching;        /* context-tree switching (Veness et al. 2012) in place of weighting */
-    double discount;       /* counts are multiplied by it before each update; 0: 1, none */
+    size_t depth;          /* bytes of context, 0 to 1024. 8 is good for files up to some MB */
+    bool switching;        /* in place of weighting */
+    double discount;       /* counts are multiplied by it before each update, in (0,1]; 0: .98. 1: none */
 } mn_bytes_opts;
+/* A model that has seen nothing; kind "bytes", A = 256. Contexts that reach beyond the start of a sequence are contexts of their own.
+ * Its sessions begin a new sequence, learn on a copy of what they touch, and never change the model; their key is the last bytes,
+ * MN_ERR_INPUT once they have learnt. MN_ERR_NUM, MN_ERR_LIMIT, MN_ERR_MEMORY. */
 MN_CHECKED mn_status mn_bytes_new(mn_model **out, const mn_bytes_opts *opts, mn_err *err);
-/* Learns n bytes in place, lp: [n] of each before it is learnt; may be NULL. */
-MN_CHECKED mn_status mn_bytes_learn(mn_model *bytes, double *lp, const unsigned char *data, size_t n, mn_err *err);
+/* Learns n more bytes in place; begins: of a new sequence. lp: [n] of each before it is learnt; may be NULL. While it has no workers.
+ * On failure the bytes before it have been learnt. O(depth) a byte; memory grows with distinct contexts. */
+MN_CHECKED mn_status mn_bytes_learn(mn_model *bytes, double *lp, const unsigned char *data, size_t n, bool begins, mn_err *err);
 
 /* ---- mixtures and pessimists -------------------------------------------------------------------------------- */
 

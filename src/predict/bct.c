@@ -1,10 +1,9 @@
 /* Bayesian context trees: a model, how it learns, what it says. */
-#include "predict/bct.h"
+#include "predict/bct_file.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #define LN2 0.69314718055994530942
 
@@ -47,7 +46,7 @@ void mn_bct_free(mn_model *model)
 {
     mn_bct *b = (mn_bct *)model;
     mn_bct_store_free(&b->store);
-    if (b->mapping) munmap(b->mapping, b->mapping_size);
+    mn_bct_unmap(b);
     free(b->names);
     free(b->name_at);
     free(b->window);
@@ -204,8 +203,10 @@ static mn_status writable(mn_bct *b, mn_err *err)
 {
     mn_bct_store copy;
     if (!b->store.mapped) return MN_OK;
+    MN_TRY(mn_bct_check_all(b, err));
     MN_TRY(mn_bct_store_copy(&copy, &b->store, err));
     b->store = copy;
+    mn_bct_unmap(b);
     return MN_OK;
 }
 
@@ -301,6 +302,11 @@ double mn_bct_beta(const mn_model *bct)
     return ((const mn_bct *)bct)->beta;
 }
 
+int32_t mn_bct_start(const mn_model *bct)
+{
+    return ((const mn_bct *)bct)->start;
+}
+
 uint64_t mn_bct_symbols(const mn_model *bct)
 {
     return ((const mn_bct *)bct)->symbols;
@@ -323,6 +329,7 @@ mn_status mn_bct_counts(const mn_model *bct, uint64_t *counts, const int32_t *co
     size_t n;
     MN_TRY(check_symbols(b, context, 0, err));
     if (length > b->D) return mn_fail(err, MN_ERR_INPUT, "a context of %zu symbols: the tree's depth is %zu", length, b->D);
+    MN_TRY(mn_bct_check(b, context, length, err));
     memset(counts, 0, b->model.A * sizeof *counts);
     for (size_t d = 0; d < length; d++)
         if (!(node = mn_bct_child(&b->store, node, (uint32_t)context[d]))) return MN_OK;

@@ -49,6 +49,7 @@ typedef struct mn_bct {
     uint64_t symbols, predicted;
     void *mapping;                   /* released by munmap where not NULL */
     size_t mapping_size;
+    struct mn_bct_unchecked *unchecked; /* of a mapped tree (bct_file.h); NULL: all of it is known to be what was saved */
     int32_t *window;                 /* the sequence's last symbols, `known` <= D of them, in order; behind them, those being learnt */
     size_t known;
     uint32_t *path, *before;         /* [D+1] nodes by depth of the present context and of the one before; 0: not looked up yet */

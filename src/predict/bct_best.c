@@ -12,7 +12,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "predict/bct.h"
+#include "predict/bct_file.h"
 #include "predict/tree.h"
 
 enum {
@@ -334,6 +334,7 @@ mn_status mn_bct_best(mn_tree *trees, size_t *n, const mn_model *bct, size_t k, 
     uint32_t root;
     *n = 0;
     if (!k) return MN_OK;
+    MN_TRY(mn_bct_check_all(f.bct, err));
     mn_status status = choices_at_root(&root, &f, err);
     if (status == MN_OK) {
         size_t found = f.lists[root].n;

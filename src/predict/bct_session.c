@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "predict/bct.h"
+#include "predict/bct_file.h"
 #include "predict/bct_members.h"
 
 typedef struct bct_worker {
@@ -94,8 +94,9 @@ static mn_status predict(mn_session *session, double *lp, mn_err *err)
 {
     bct_session *s = (bct_session *)session;
     const mn_bct *b = tree_of(session);
-    size_t length = context_at(session, session->n, s->context), found = mn_bct_walk(&b->store, s->path, s->context, length);
-    (void)err;
+    size_t length = context_at(session, session->n, s->context);
+    MN_TRY(mn_bct_check(b, s->context, length, err));
+    size_t found = mn_bct_walk(&b->store, s->path, s->context, length);
     mn_bct_mix(lp, b, s->path, found, &s->own, s->own_path, walk_own(s, length), length);
     for (size_t a = 0; a < b->model.A; a++) lp[a] = log(lp[a]);
     return MN_OK;
@@ -173,6 +174,7 @@ static mn_status learn_one(bct_session *s, size_t n, mn_err *err)
     uint32_t x = (uint32_t)s->session.ids[n], entry;
     if (context_at(&s->session, n, s->context) < b->D) return MN_OK;
     if (!s->own.n_nodes) MN_TRY(mn_bct_store_init(&s->own, b->model.A, false, own_node(b, 0), err));
+    MN_TRY(mn_bct_check(b, s->context, b->D, err));
     MN_TRY(room_for_one(s, err));
     size_t found = mn_bct_walk(&b->store, s->path, s->context, b->D);
     MN_TRY(make_own_path(s, found, err));

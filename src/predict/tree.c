@@ -3,6 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "predict/bct_file.h"
+
 void mn_tree_free(mn_tree *tree)
 {
     if (!tree) return;
@@ -34,7 +36,7 @@ mn_status mn_tree_put(mn_tree_writer *w, size_t depth, mn_err *err)
     *w->left -= depth + 1;
     mn_status status = grow(&lengths, &w->room_leaves, tree->leaves + 1, sizeof *tree->lengths, err);
     tree->lengths = lengths;
-    if (status == MN_OK) status = grow(&contexts, &w->room_symbols, w->symbols + depth, sizeof *tree->contexts, err);
+    if (status == MN_OK) status = grow(&contexts, &w->room_symbols, w->symbols + depth + 1, sizeof *tree->contexts, err);
     tree->contexts = contexts;
     if (status != MN_OK) return status;
     if (depth) memcpy(tree->contexts + w->symbols, w->path, depth * sizeof *w->path);
@@ -99,7 +101,7 @@ static double log_likelihood(const mn_bct *bct, uint32_t node)
     return sum;
 }
 
-static void add_up(mn_tree *tree, const mn_bct *bct, uint32_t *nodes)
+static mn_status add_up(mn_tree *tree, const mn_bct *bct, uint32_t *nodes, mn_err *err)
 {
     double log_alpha = bct->log_rest / (double)(bct->model.A - 1), log_e = 0, above = 0;
     const int32_t *context = tree->contexts;
@@ -107,6 +109,7 @@ static void add_up(mn_tree *tree, const mn_bct *bct, uint32_t *nodes)
     for (size_t i = 0; i < tree->leaves; context += tree->lengths[i++]) {
         size_t length = tree->lengths[i];
         above += length < bct->D;
+        MN_TRY(mn_bct_check(bct, context, length, err));
         if (mn_bct_walk(&bct->store, nodes, context, length) <= length) continue; /* never seen */
         log_e += mn_bct_log_estimate(bct, nodes[length]);
         tree->log_likelihood_nats += log_likelihood(bct, nodes[length]);
@@ -116,6 +119,7 @@ static void add_up(mn_tree *tree, const mn_bct *bct, uint32_t *nodes)
     tree->log_posterior = tree->log_prior + log_e - mn_bct_log_weighted(bct, 0, 0);
     tree->bic = -2 * tree->log_likelihood_nats + (bct->predicted ? free_parameters * log((double)bct->predicted) : 0);
     tree->aic = -2 * tree->log_likelihood_nats + 2 * free_parameters;
+    return MN_OK;
 }
 
 mn_status mn_bct_judge(mn_tree *tree, const mn_model *model, mn_err *err)
@@ -128,9 +132,9 @@ mn_status mn_bct_judge(mn_tree *tree, const mn_model *model, mn_err *err)
     free(path);
     if (status != MN_OK) return status;
     MN_ALLOC_OR_FAIL(nodes, bct->D + 1, err);
-    add_up(tree, bct, nodes);
+    status = add_up(tree, bct, nodes, err);
     free(nodes);
-    return MN_OK;
+    return status;
 }
 
 /* ---- searching ------------------------------------------------------------------------------------------------------ */

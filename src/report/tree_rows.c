@@ -1,6 +1,6 @@
 #include "report/tree_rows.h"
 
-#include "predict/bct.h"
+#include "predict/bct_file.h"
 #include "predict/tree.h"
 
 typedef struct maker {
@@ -74,6 +74,7 @@ static void add_subtree(maker *m, size_t parent, size_t leaf, size_t end, size_t
 mn_status mn_tree_rows_of(mn_tree_rows *out, const mn_tree *tree, const mn_model *bct, size_t most, mn_err *err)
 {
     size_t *offsets, D = mn_bct_depth(bct);
+    MN_TRY(mn_bct_check_all((const mn_bct *)bct, err));
     if (most > tree->leaves * 2) most = tree->leaves * 2; /* every branching has two children or more */
     MN_TRY(mn_tree_offsets(&offsets, tree, err));
     *out = (mn_tree_rows){.rows = mn_alloc(most, sizeof *out->rows)};
