@@ -69,12 +69,12 @@ static mn_status put_episode(mn_buf *out, const mn_plan_answer *a, size_t episod
     return mn_buf_puts(out, "]}\n");
 }
 
-static mn_status put_ids(mn_buf *out, const char *key, const uint32_t *ids, size_t M, size_t O)
+static mn_status put_next(mn_buf *out, const char *key, const mn_plan_graph *g, const uint32_t *edges)
 {
     MN_TRY(mn_buf_printf(out, ", \"%s\": [", key));
-    for (size_t a = 0; a < M; a++) {
-        for (size_t o = 0; o < O; o++) MN_TRY(mn_buf_printf(out, "%s%u", o ? ", " : a ? "], [" : "[", ids[a * O + o]));
-    }
+    for (size_t a = 0; a < g->M; a++)
+        for (size_t o = 0; o < g->O; o++)
+            MN_TRY(mn_buf_printf(out, "%s%u", o ? ", " : a ? "], [" : "[", g->next[edges[a] * g->O + o]));
     return mn_buf_puts(out, "]]");
 }
 
@@ -92,8 +92,8 @@ static mn_status put_state(mn_buf *out, double budget, size_t step, size_t s, do
     }
     MN_TRY(mn_buf_puts(out, "], \"policy\": "));
     MN_TRY(mn_json_nums(out, pi, g->M + 1));
-    if (step + 1 < g->T) MN_TRY(put_ids(out, "next", g->next + s * g->M * g->O, g->M, g->O));
-    if (step + 1 < g->T && g->next_helped != g->next) MN_TRY(put_ids(out, "next_helped", g->next_helped + s * g->M * g->O, g->M, g->O));
+    if (step + 1 < g->T) MN_TRY(put_next(out, "next", g, g->edge + s * g->M));
+    if (step + 1 < g->T && g->helped != g->edge) MN_TRY(put_next(out, "next_helped", g, g->helped + s * g->M));
     return mn_buf_puts(out, "}\n");
 }
 
