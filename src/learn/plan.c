@@ -378,7 +378,7 @@ static mn_status find_lambda(mn_plan_solver *s, mn_plan_policy *policy, double b
         x = fmin(x, highest);
         MN_TRY(mn_plan_soft(s, policy, exp(x), &kl, &slope, err));
         ++*sweeps;
-        if (fabs(kl - budget) <= 1e-12 * budget) break;
+        if (fabs(kl - budget) <= 1e-12 * budget + 1e-15) break; /* the KL is no more exact than that */
         if (kl < budget && (slope < .5 * kl || !(kl > 0)) && !asked) {
             asked = true;
             MN_TRY(is_ample(&ample, s, policy, budget, err));

@@ -20,17 +20,24 @@ static double kl_to_demonstrator(const mn_plan_graph *g, const double *made, siz
     return kl > 0 ? kl : 0;
 }
 
+static double reward_of(const mn_plan_graph *g, const double *pi, size_t s)
+{
+    double asked = mn_plan_helps(g, s) ? pi[g->M] : 0, sum = 0;
+    for (size_t a = 0; a < g->M; a++) {
+        size_t move = s * g->M + a;
+        sum += pi[a] * g->reward[g->row[g->edge[move]]];
+        if (asked > 0) sum += asked * g->mu[move] * g->reward[g->row[g->helped[move]]];
+    }
+    return sum;
+}
+
 static void add(mn_plan_figures *f, double *step, const mn_plan_graph *g, const mn_plan_policy *policy, size_t at, size_t s,
-                double weight, const double *made)
+                double weight, double *made)
 {
     const double *pi = policy->pi + at * g->W;
     bool helps = mn_plan_helps(g, s);
-    double reward = 0, figures[4];
-    for (size_t a = 0; a < g->M; a++) reward += made[a] * g->reward[g->row[g->edge[s * g->M + a]]];
-    figures[0] = policy->kl[at];
-    figures[1] = kl_to_demonstrator(g, made, s);
-    figures[2] = reward;
-    figures[3] = helps ? pi[g->M] : 0;
+    moves_made(made, g, pi, s);
+    double figures[4] = {policy->kl[at], kl_to_demonstrator(g, made, s), reward_of(g, pi, s), helps ? pi[g->M] : 0};
     f->kl_base += weight * figures[0];
     f->kl_demonstrator += weight * figures[1];
     f->value += weight * figures[2];
@@ -81,7 +88,6 @@ static void forward(mn_plan_figures *f, double *per_step, double *reached, const
             size_t s = g->from[t] + i, at = policy->first[t] + i;
             if (reached) reached[at] = x.here[i];
             if (!(x.here[i] > 0)) continue;
-            moves_made(x.made, g, policy->pi + at * g->W, s);
             add(f, per_step ? per_step + 4 * t : NULL, g, policy, at, s, x.here[i], x.made);
             add_flow(x.edges, g, policy->pi + at * g->W, s, x.here[i], first);
         }
