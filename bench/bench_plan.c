@@ -1,6 +1,6 @@
 /* Times the exact planner on dense random problems, beside bench/peers/plan_numpy.py: 2,000 states, 27 moves, 64 steps, and the
- * multiplier found so that the episode's KL is 10 nats. One outcome a move (a deterministic world), then 16. CPU seconds of one thread
- * and wall seconds of two: median of 5.
+ * multiplier found so that the episode's KL is 10 nats. One outcome a move (a deterministic world), then 16. CPU seconds of
+ * one thread and wall seconds of two: median of 5.
  *   bench_plan [threads] */
 #include <math.h>
 #include <stdio.h>
@@ -81,8 +81,8 @@ static void time_one(size_t outcomes, size_t threads)
     must(mn_plan_measure(&figures, NULL, NULL, &g, &policy, &err), &err);
     qsort(sweep, ROUNDS, sizeof *sweep, by_size);
     qsort(solve, ROUNDS, sizeof *solve, by_size);
-    printf("%zu\t%zu\t%.2f\t%.4f\t%zu\t%.12f\t%.12f\t%.12f\n", outcomes, threads, 1e3 * sweep[ROUNDS / 2], solve[ROUNDS / 2], sweeps,
-           1 / lambda, figures.value, figures.kl_base);
+    printf("%zu\t%zu\t%.2f\t%.4f\t%zu\t%.12f\t%.12f\t%.12f\n", outcomes, threads, 1e3 * sweep[ROUNDS / 2], solve[ROUNDS / 2],
+           sweeps, 1 / lambda, figures.value, figures.kl_base);
     mn_plan_policy_free(&policy);
     mn_plan_graph_free(&g);
 }

@@ -1,5 +1,5 @@
-/* The planner on random graphs: against the recursion over all paths, its own optimality, threads, instruction sets, rules, hard budgets,
- * failing allocations. (test_plan.py has the verb against an independent program.) */
+/* The planner on random graphs: against the recursion over all paths, its own optimality, threads, instruction sets, rules,
+ * hard budgets, failing allocations. (test_plan.py has the verb against an independent program.) */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -52,7 +52,8 @@ static void random_graph(mn_plan_graph *g, const size_t *sizes, size_t T, size_t
                 (k < M ? g->edge : g->helped)[s * M + k % M] = (uint32_t)e;
                 g->row[e] = (uint32_t)mn_rng_below(&rng, g->R);
                 for (size_t o = 0; o < O && t + 1 < T; o++)
-                    g->next[e * O + o] = (uint32_t)(first + sizes[t] + (o + e < O ? o + e : mn_rng_below(&rng, sizes[t + 1])) % sizes[t + 1]);
+                    g->next[e * O + o] = (uint32_t)(first + sizes[t] +
+                                                    (o + e < O ? o + e : mn_rng_below(&rng, sizes[t + 1])) % sizes[t + 1]);
             }
         }
     mn_plan_graph_steps(g);
@@ -334,7 +335,8 @@ static void threads_change_no_bit(void **state)
 }
 
 /* Step 2 of a graph, by one instruction set. */
-static void sweep_once(const mn_plan_sweep_fn *fn, const mn_plan_graph *g, const double *after, double *now, double *pi, double *kl)
+static void sweep_once(const mn_plan_sweep_fn *fn, const mn_plan_graph *g, const double *after, double *now, double *pi,
+                       double *kl)
 {
     double edges[1024], scratch[4 * 64];
     mn_plan_sweep w = {.graph = g, .lambda = 3, .t = 2, .after = after, .edges = edges, .now = now, .pi = pi, .kl = kl};
@@ -366,7 +368,8 @@ static void instruction_sets_agree_to_the_bit(void **state)
     mn_plan_graph_free(&g);
 }
 
-/* ---- rules ----------------------------------------------------------------------------------------------------------------- */
+/* ---- rules
+ * ----------------------------------------------------------------------------------------------------------------- */
 
 static double divergence(const double *pi, const double *base, size_t n, mn_reg_kind kind)
 {
@@ -433,7 +436,8 @@ static void rules_give_the_best_that_the_limit_allows(void **state)
     }
 }
 
-/* ---- hard budgets ------------------------------------------------------------------------------------------------------------ */
+/* ---- hard budgets
+ * ------------------------------------------------------------------------------------------------------------ */
 
 /* The most that any path can spend, whatever moves and outcomes come. */
 static double costliest_path(const mn_plan_graph *g, const mn_plan_policy *policy, size_t t, size_t s)
@@ -476,7 +480,8 @@ static void no_path_exceeds_a_hard_budget(void **state)
             TRY(mn_plan_budget(solver, &soft, budgets[i], &lambda, &sweeps, NULL));
             TRY(mn_plan_measure(&e, NULL, NULL, &g, &soft, NULL));
             assert_true(f.value <= above[0] + 1e-13);
-            if (!(f.value <= e.value + 1e-12)) fail_msg("%d %g: %.17g %.17g  %g %g", (int)seed, budgets[i], f.value, e.value, f.kl_base, e.kl_base);
+            if (!(f.value <= e.value + 1e-12))
+                fail_msg("%d %g: %.17g %.17g  %g %g", (int)seed, budgets[i], f.value, e.value, f.kl_base, e.kl_base);
             for (size_t k = 0; k < 2; k++) mn_plan_policy_free(&policy[k]), mn_plan_graph_free(&own[k]);
         }
         mn_plan_solver_free(solver);
@@ -485,7 +490,8 @@ static void no_path_exceeds_a_hard_budget(void **state)
     }
 }
 
-/* ---- allocation failures ------------------------------------------------------------------------------------------------------ */
+/* ---- allocation failures
+ * ------------------------------------------------------------------------------------------------------ */
 
 static size_t grants = SIZE_MAX;
 static bool denied;
@@ -551,8 +557,9 @@ static void fail_each(const char *const *sets, size_t n, const char *dir)
 static void allocations_may_fail(void **state)
 {
     (void)state;
-    const char *const soft[] = {"turns=2", "demonstrations=3", "demonstration_turns=1", "depth=1", "switch=true", "alpha=1e-4",
-                                "leaf_alpha=.1", "learn_from=demonstrator", "budgets=[1, .inf]", "max_states=200"};
+    const char *const soft[] = {"turns=2",           "demonstrations=3", "demonstration_turns=1", "depth=1",
+                                "switch=true",       "alpha=1e-4",       "leaf_alpha=.1",         "learn_from=demonstrator",
+                                "budgets=[1, .inf]", "max_states=200"};
     const char *const hard[] = {"turns=2", "demonstrations=3", "depth=1", "hard=true", "grid_nats=1", "budgets=[1]"};
     const char *const rule[] = {"turns=1", "demonstrations=1", "depth=0", "regularizer=tvd", "budgets=[.1]"};
     char dir[] = "/tmp/mightnt-plan-XXXXXX", path[64];
@@ -585,11 +592,16 @@ static void stops_when_asked(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(soft_plans_are_the_recursion_over_paths), cmocka_unit_test(figures_are_sums_over_paths),
-        cmocka_unit_test(budgets_are_met_and_no_policy_does_better), cmocka_unit_test(equals_keep_the_bases_proportions),
-        cmocka_unit_test(threads_change_no_bit), cmocka_unit_test(instruction_sets_agree_to_the_bit),
-        cmocka_unit_test(rules_give_the_best_that_the_limit_allows), cmocka_unit_test(no_path_exceeds_a_hard_budget),
-        cmocka_unit_test(allocations_may_fail), cmocka_unit_test(stops_when_asked),
+        cmocka_unit_test(soft_plans_are_the_recursion_over_paths),
+        cmocka_unit_test(figures_are_sums_over_paths),
+        cmocka_unit_test(budgets_are_met_and_no_policy_does_better),
+        cmocka_unit_test(equals_keep_the_bases_proportions),
+        cmocka_unit_test(threads_change_no_bit),
+        cmocka_unit_test(instruction_sets_agree_to_the_bit),
+        cmocka_unit_test(rules_give_the_best_that_the_limit_allows),
+        cmocka_unit_test(no_path_exceeds_a_hard_budget),
+        cmocka_unit_test(allocations_may_fail),
+        cmocka_unit_test(stops_when_asked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

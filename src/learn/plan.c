@@ -102,15 +102,18 @@ struct mn_plan_solver {
     const mn_plan_graph *graph;
     size_t threads;
     const mn_plan_sweep_fn *sweep;
-    double *values[2];     /* [most states of a step, 4], of this step and the next */
-    double *edges;         /* [most edges of a step, 4] */
-    double *scratch;       /* [threads, 4 W] */
+    double *values[2];              /* [most states of a step, 4], of this step and the next */
+    double *edges;                  /* [most edges of a step, 4] */
+    double *scratch;                /* [threads, 4 W] */
     double ln_lambda, ln_kl, slope; /* of the last budget's root; slope 0: none */
-    double most;           /* KL of the best policy of all; negative: not known yet */
-    double tie;            /* values that differ by less may differ by rounding alone */
+    double most;                    /* KL of the best policy of all; negative: not known yet */
+    double tie;                     /* values that differ by less may differ by rounding alone */
 };
 
-enum { CHUNK = 256, WORTH_A_THREAD = 300000 }; /* states or edges of a task; operations of a pass that outweigh starting threads */
+enum {
+    CHUNK = 256,
+    WORTH_A_THREAD = 300000
+}; /* states or edges of a task; operations of a pass that outweigh starting threads */
 
 static const mn_plan_sweep_fn *sweep_here(void)
 {
@@ -148,8 +151,8 @@ mn_status mn_plan_solver_new(mn_plan_solver **out, const mn_plan_graph *graph, s
 {
     mn_plan_solver *s;
     MN_ALLOC_OR_FAIL(s, 1, err);
-    *s = (mn_plan_solver){.graph = graph, .threads = threads ? threads : 1, .sweep = sweep_here(), .most = -1,
-                            .tie = rounding(graph)};
+    *s = (mn_plan_solver){
+        .graph = graph, .threads = threads ? threads : 1, .sweep = sweep_here(), .most = -1, .tie = rounding(graph)};
     mn_status status = allocate_solver(s, err);
     if (status != MN_OK) return mn_plan_solver_free(s), status;
     *out = s;
@@ -194,7 +197,8 @@ static mn_status soft_task(void *arg, size_t task, size_t thread, mn_err *err)
 {
     const step *st = arg;
     (void)err;
-    st->solver->sweep->states(&st->sweep, task * CHUNK, end_of(st, task), st->solver->scratch + thread * 4 * st->solver->graph->W);
+    st->solver->sweep->states(&st->sweep, task * CHUNK, end_of(st, task),
+                              st->solver->scratch + thread * 4 * st->solver->graph->W);
     return MN_OK;
 }
 
@@ -209,7 +213,8 @@ static mn_status pass(step *st, mn_task task, size_t n, size_t work, mn_err *err
 }
 
 /* From the last step to the first. The first state's four numbers are then where *root points. */
-static mn_status backward(const mn_plan_solver *s, step *st, mn_task task, mn_plan_policy *policy, const double **root, mn_err *err)
+static mn_status backward(const mn_plan_solver *s, step *st, mn_task task, mn_plan_policy *policy, const double **root,
+                          mn_err *err)
 {
     const mn_plan_graph *g = s->graph;
     mn_plan_sweep *w = &st->sweep;
@@ -241,7 +246,8 @@ mn_status mn_plan_soft(mn_plan_solver *solver, mn_plan_policy *policy, double la
 
 /* ---- rules for each step ---- */
 
-/* Values of the moves, which the first of an edge's four numbers are at lambda = 1, and the base's probabilities; how many there are. */
+/* Values of the moves, which the first of an edge's four numbers are at lambda = 1, and the base's probabilities; how many
+ * there are. */
 static size_t values_of_moves(double *q, double *base, const mn_plan_sweep *w, size_t s)
 {
     const mn_plan_graph *g = w->graph;
@@ -366,13 +372,15 @@ static mn_status is_ample(bool *ample, mn_plan_solver *s, mn_plan_policy *policy
 }
 
 /* The policy is that of the last sweep. *ln_lambda: INFINITY where the budget is ample. */
-static mn_status find_lambda(mn_plan_solver *s, mn_plan_policy *policy, double budget, double *ln_lambda, size_t *sweeps, mn_err *err)
+static mn_status find_lambda(mn_plan_solver *s, mn_plan_policy *policy, double budget, double *ln_lambda, size_t *sweeps,
+                             mn_err *err)
 {
     enum { MOST = 200 };
     /* Where e^high times the smallest difference that is none of rounding's is hundreds: nothing changes beyond. */
     const double highest = s->tie > 0 ? 6 - log(s->tie) : 0;
     search r = {.low = -INFINITY, .high = INFINITY};
-    double x = s->slope > 0 ? s->ln_lambda + (log(budget) - s->ln_kl) / s->slope : first_guess(s->graph, budget), kl = 0, slope = 0;
+    double x = s->slope > 0 ? s->ln_lambda + (log(budget) - s->ln_kl) / s->slope : first_guess(s->graph, budget), kl = 0,
+           slope = 0;
     bool ample = false, asked = false;
     for (; *sweeps < MOST; x = search_next(&r)) {
         x = fmin(x, highest);
@@ -395,7 +403,8 @@ static mn_status find_lambda(mn_plan_solver *s, mn_plan_policy *policy, double b
     return MN_OK;
 }
 
-mn_status mn_plan_budget(mn_plan_solver *solver, mn_plan_policy *policy, double budget, double *lambda, size_t *sweeps, mn_err *err)
+mn_status mn_plan_budget(mn_plan_solver *solver, mn_plan_policy *policy, double budget, double *lambda, size_t *sweeps,
+                         mn_err *err)
 {
     double ln_lambda;
     *sweeps = 0;

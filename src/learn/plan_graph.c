@@ -8,8 +8,8 @@ enum { HASH = 16 };
 
 /* Which hashes there are, numbered as they came. */
 typedef struct seen {
-    unsigned char *hashes; /* [cap,HASH] */
-    uint32_t *slots;       /* [n_slots] number + 1, 0: free */
+    unsigned char *hashes;  /* [cap,HASH] */
+    uint32_t *slots;        /* [n_slots] number + 1, 0: free */
     size_t n, cap, n_slots; /* n_slots: a power of two */
 } seen;
 
@@ -23,20 +23,20 @@ typedef struct origin {
 
 typedef struct builder {
     const mn_plan_problem *problem;
-    mn_plan_graph graph;   /* arrays with room for cap states */
+    mn_plan_graph graph; /* arrays with room for cap states */
     size_t cap, edge_cap, row_cap;
     seen states, edges, rows;
-    uint32_t *edge;        /* [1 + O] the row and what follows, scratch */
-    origin *origins;       /* [cap] */
+    uint32_t *edge;  /* [1 + O] the row and what follows, scratch */
+    origin *origins; /* [cap] */
     mn_worker *workers[2];
-    mn_session **base;     /* [2 T + 1] the base after each symbol of the present way: stepping back is dropping one, whatever it has learnt */
+    mn_session **base;     /* [2 T + 1] after each symbol of the present way: stepping back drops one, with what it learnt */
     mn_session *world;
-    uint32_t *path;        /* [T + 1] the states that the sessions have come through, by step */
-    uint32_t *way;         /* [T + 1] scratch */
-    size_t depth;          /* steps that the sessions hold */
+    uint32_t *path; /* [T + 1] the states that the sessions have come through, by step */
+    uint32_t *way;  /* [T + 1] scratch */
+    size_t depth;   /* steps that the sessions hold */
     unsigned char *key;
     size_t key_cap;
-    double *lp;            /* [A] */
+    double *lp; /* [A] */
 } builder;
 
 static size_t seen_slot(const seen *x, const unsigned char *hash)
@@ -219,8 +219,8 @@ static mn_status not_one(const builder *b, const char *whose, double sum, mn_err
 {
     const mn_classroom *w = b->problem->world;
     const char *after = said(b) ? "" : " at the start";
-    return mn_fail_at(err, MN_ERR_NUM, mn_model_weights(w->table), 0, 0, "the %s's probabilities%s sum to %.12g: expected 1", whose, after,
-                      sum);
+    return mn_fail_at(err, MN_ERR_NUM, mn_model_weights(w->table), 0, 0, "the %s's probabilities%s sum to %.12g: expected 1",
+                      whose, after, sum);
 }
 
 /* Base and demonstrator. */
@@ -235,7 +235,8 @@ static mn_status fill_moves(builder *b, uint32_t state, mn_err *err)
     if (b->problem->helps && sum < 1 - 1e-12)
         lp_base[g->M] = log1p(-sum);
     else if (!(fabs(sum - 1) <= 1e-9))
-        return mn_fail(err, MN_ERR_NUM, "the base policy's probabilities sum to %.12g at step %u: expected 1", sum, b->origins[state].step);
+        return mn_fail(err, MN_ERR_NUM, "the base policy's probabilities sum to %.12g at step %u: expected 1", sum,
+                       b->origins[state].step);
     else
         for (size_t a = 0; a < g->M; a++) lp_base[a] -= log(sum);
     MN_TRY(mn_session_predict(b->world, b->lp, err));
@@ -270,8 +271,9 @@ static mn_status add_state(builder *b, uint32_t *number, origin from, mn_err *er
     MN_TRY(seen_add(&b->states, hash, number, &fresh, err));
     if (!fresh) return MN_OK;
     if (b->states.n > b->problem->most)
-        return mn_fail(err, MN_ERR_LIMIT, "more than %zu states at step %u of %zu: expected fewer turns, or a larger max_states",
-                       b->problem->most, from.step, b->graph.T);
+        return mn_fail(err, MN_ERR_LIMIT,
+                       "more than %zu states at step %u of %zu: expected fewer turns, or a larger max_states", b->problem->most,
+                       from.step, b->graph.T);
     if (*number == b->cap) MN_TRY(grow_states(b, err));
     b->origins[*number] = from;
     return MN_OK;
@@ -347,7 +349,8 @@ static mn_status expand(builder *b, uint32_t state, mn_err *err)
     return MN_OK;
 }
 
-/* ---- all ---------------------------------------------------------------------------------------------------------------------- */
+/* ---- all
+ * ---------------------------------------------------------------------------------------------------------------------- */
 
 static mn_status open_sessions(builder *b, mn_err *err)
 {
@@ -392,7 +395,8 @@ mn_status mn_plan_build(mn_plan_graph *out, const mn_plan_problem *problem, mn_e
     const mn_classroom *w = problem->world;
     builder b = {.problem = problem, .graph = {.T = problem->T, .M = w->M, .O = w->O, .W = mn_plan_width(w->M)}};
     if (problem->T >= UINT16_MAX || w->M >= UINT16_MAX || w->O >= UINT16_MAX || problem->most >= UINT32_MAX / 2)
-        return mn_fail(err, MN_ERR_LIMIT, "a plan of %zu steps, %zu moves and %zu answers is too large", problem->T, w->M, w->O);
+        return mn_fail(err, MN_ERR_LIMIT, "a plan of %zu steps, %zu moves and %zu answers is too large", problem->T, w->M,
+                       w->O);
     mn_status status = build(&b, err);
     mn_worker_free(b.workers[0]);
     mn_worker_free(b.workers[1]);

@@ -7,21 +7,22 @@
 struct mn_plan_hard {
     const mn_plan_graph *graph;
     double step;
-    size_t n;          /* grid points besides 0 */
-    size_t *first;     /* [T] row of the first state of each step */
-    double *value;     /* [rows,n + 1] */
-    uint32_t *left;    /* [rows,n + 1] the j that is best */
-    double *scratch;   /* [threads, room] */
+    size_t n;        /* grid points besides 0 */
+    size_t *first;   /* [T] row of the first state of each step */
+    double *value;   /* [rows,n + 1] */
+    uint32_t *left;  /* [rows,n + 1] the j that is best */
+    double *scratch; /* [threads, room] */
     size_t room;
-    size_t t;          /* the step being solved */
+    size_t t; /* the step being solved */
     bool (*stop)(void *arg);
     void *arg;
 };
 
-/* One j of a state: the best there is for c (n - j) steps of the grid, and how it rises from there. g is concave in c: the tangent bounds it. */
+/* One j of a state: the best there is for c (n - j) steps of the grid, and how it rises from there. g is concave in c: the
+ * tangent bounds it. */
 typedef struct branch {
-    double base, most;  /* value of the base and of the best moves; all moves' values lie in between them or below */
-    double kl_most;     /* what the best moves cost */
+    double base, most;   /* value of the base and of the best moves; all moves' values lie in between them or below */
+    double kl_most;      /* what the best moves cost */
     double c, g, lambda; /* the last that was solved; d g/d KL = 1/lambda */
 } branch;
 
@@ -62,7 +63,8 @@ static tilted tilt(const bench *b, const double *q, double top, double lambda)
     return (tilted){mean, square / sum - mean * mean, lambda * mean - log(sum)};
 }
 
-/* The branch at KL = nats: lambda by Newton's steps on the root of the KL, which is nearly a line in lambda, within a bracket. */
+/* The branch at KL = nats: lambda by Newton's steps on the root of the KL, which is nearly a line in lambda, within a
+ * bracket. */
 static void solve_branch(branch *r, const bench *b, const double *q, double c, double nats)
 {
     r->c = c;
@@ -124,7 +126,8 @@ static double expect(const mn_plan_hard *h, size_t t, size_t edge, size_t j)
     double sum = g->reward[row];
     if (t + 1 == g->T) return sum;
     const double *value = h->value + h->first[t + 1] * (h->n + 1) + j;
-    for (size_t o = 0; o < g->O; o++) sum += g->p[row * g->O + o] * value[(g->next[edge * g->O + o] - g->from[t + 1]) * (h->n + 1)];
+    for (size_t o = 0; o < g->O; o++)
+        sum += g->p[row * g->O + o] * value[(g->next[edge * g->O + o] - g->from[t + 1]) * (h->n + 1)];
     return sum;
 }
 
@@ -216,7 +219,8 @@ mn_status mn_plan_hard_new(mn_plan_hard **out, const mn_plan_graph *graph, doubl
                            bool (*stop)(void *arg), void *arg, mn_err *err)
 {
     mn_plan_hard *h;
-    if (!(most / step < 1e6)) return mn_fail(err, MN_ERR_LIMIT, "a budget of %g nats by steps of %g: expected at most 1000000 steps", most, step);
+    if (!(most / step < 1e6))
+        return mn_fail(err, MN_ERR_LIMIT, "a budget of %g nats by steps of %g: expected at most 1000000 steps", most, step);
     MN_ALLOC_OR_FAIL(h, 1, err);
     *h = (mn_plan_hard){.graph = graph, .step = step, .n = points(most, step) + graph->T, .stop = stop, .arg = arg};
     mn_status status = allocate(h, threads, err);
@@ -236,7 +240,8 @@ void mn_plan_hard_free(mn_plan_hard *hard)
     free(hard);
 }
 
-/* ---- the policy ----------------------------------------------------------------------------------------------------------- */
+/* ---- the policy -----------------------------------------------------------------------------------------------------------
+ * */
 
 /* A state of the policy's graph: one of the first, and what is left. */
 typedef struct pair {
@@ -245,10 +250,10 @@ typedef struct pair {
 
 typedef struct walk {
     const mn_plan_hard *hard;
-    pair *pairs;          /* [n] */
+    pair *pairs; /* [n] */
     size_t n, cap;
-    size_t *ends;         /* [T + 1] where those of each step end */
-    uint32_t *number;     /* [states of the next step, n + 1] pair + 1, 0: not met */
+    size_t *ends;     /* [T + 1] where those of each step end */
+    uint32_t *number; /* [states of the next step, n + 1] pair + 1, 0: not met */
 } walk;
 
 static mn_status meet(walk *w, uint32_t state, uint32_t left, uint32_t *slot, mn_err *err)
@@ -344,8 +349,10 @@ static mn_status make_graph(mn_plan_graph *out, walk *w, mn_err *err)
     return MN_OK;
 }
 
-/* pi ∝ base exp(lambda q) with KL <= limit by the budget operator: with scores so large that its l reaches every lambda of use. */
-static mn_status spend(double *pi, double *kl, const double *lp_base, double *q, size_t m, double limit, double *lp, mn_err *err)
+/* pi ∝ base exp(lambda q) with KL <= limit by the budget operator: with scores so large that its l reaches every lambda of
+ * use. */
+static mn_status spend(double *pi, double *kl, const double *lp_base, double *q, size_t m, double limit, double *lp,
+                       mn_err *err)
 {
     double least = INFINITY, most = -INFINITY, l;
     for (size_t a = 0; a < m; a++) {
@@ -370,8 +377,8 @@ static mn_status fill_policy(mn_plan_policy *policy, const walk *w, double *scra
             uint32_t left = left_after(h, t, p);
             size_t m = g->M + mn_plan_helps(g, p.state);
             values_of_moves(q, h, t, p.state, left);
-            MN_TRY(spend(policy->pi + i * g->W, &policy->kl[i], g->lp_base + p.state * g->W, q, m, shorten((double)(p.left - left) * h->step), lp,
-                         err));
+            MN_TRY(spend(policy->pi + i * g->W, &policy->kl[i], g->lp_base + p.state * g->W, q, m,
+                         shorten((double)(p.left - left) * h->step), lp, err));
         }
     return MN_OK;
 }
@@ -392,7 +399,8 @@ static mn_status walk_all(walk *w, uint32_t left, mn_err *err)
     return MN_OK;
 }
 
-mn_status mn_plan_hard_policy(const mn_plan_hard *hard, double budget, mn_plan_graph *graph, mn_plan_policy *policy, double *above, mn_err *err)
+mn_status mn_plan_hard_policy(const mn_plan_hard *hard, double budget, mn_plan_graph *graph, mn_plan_policy *policy,
+                              double *above, mn_err *err)
 {
     walk w = {.hard = hard};
     size_t n = points(budget, hard->step);

@@ -78,7 +78,8 @@ static void swap(arrays *x)
     x->after = here;
 }
 
-static void forward(mn_plan_figures *f, double *per_step, double *reached, const mn_plan_graph *g, const mn_plan_policy *policy, arrays x)
+static void forward(mn_plan_figures *f, double *per_step, double *reached, const mn_plan_graph *g, const mn_plan_policy *policy,
+                    arrays x)
 {
     x.here[0] = 1;
     for (size_t t = 0; t < g->T; t++) {
@@ -137,8 +138,8 @@ static double worst(const mn_plan_graph *g, const mn_plan_policy *policy, arrays
     return x.here[0];
 }
 
-mn_status mn_plan_measure(mn_plan_figures *out, double *per_step, double *reached, const mn_plan_graph *graph, const mn_plan_policy *policy,
-                          mn_err *err)
+mn_status mn_plan_measure(mn_plan_figures *out, double *per_step, double *reached, const mn_plan_graph *graph,
+                          const mn_plan_policy *policy, mn_err *err)
 {
     size_t states = 0, edges = 0;
     double *memory;

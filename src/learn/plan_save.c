@@ -79,7 +79,8 @@ static mn_status put_next(mn_buf *out, const char *key, const mn_plan_graph *g, 
 }
 
 /* A row of the policy: move, or with help the last, by move. */
-static mn_status put_state(mn_buf *out, double budget, size_t step, size_t s, double reached, const mn_plan_graph *g, const double *pi)
+static mn_status put_state(mn_buf *out, double budget, size_t step, size_t s, double reached, const mn_plan_graph *g,
+                           const double *pi)
 {
     MN_TRY(mn_buf_puts(out, "{\"budget\": "));
     MN_TRY(mn_json_num(out, budget));
@@ -139,7 +140,8 @@ mn_status mn_plan_save_open(mn_plan_save *save, const char *dir, mn_err *err)
 {
     char path[PATH_MAX];
     save->dir = dir;
-    if (mkdir(dir, 0777) != 0 && errno != EEXIST) return mn_fail_at(err, MN_ERR_IO, dir, 0, 0, "cannot be made: %s", strerror(errno));
+    if (mkdir(dir, 0777) != 0 && errno != EEXIST)
+        return mn_fail_at(err, MN_ERR_IO, dir, 0, 0, "cannot be made: %s", strerror(errno));
     MN_TRY(path_of(path, dir, "plan.json", err));
     remove(path);
     MN_TRY(open_file(&save->policies, dir, "policy.jsonl", err));
@@ -155,8 +157,8 @@ static mn_status write_line(mn_plan_save *save, FILE *file, mn_status status, mn
     return whole ? MN_OK : mn_fail_at(err, MN_ERR_IO, save->dir, 0, 0, "cannot be written: %s", strerror(errno));
 }
 
-static mn_status add_policy(mn_plan_save *save, double budget, const mn_plan_graph *g, const mn_plan_policy *policy, const double *reached,
-                            mn_err *err)
+static mn_status add_policy(mn_plan_save *save, double budget, const mn_plan_graph *g, const mn_plan_policy *policy,
+                            const double *reached, mn_err *err)
 {
     for (size_t t = 0; t < g->T; t++)
         for (size_t s = g->from[t]; s < g->to[t]; s++) {
@@ -168,8 +170,8 @@ static mn_status add_policy(mn_plan_save *save, double budget, const mn_plan_gra
     return MN_OK;
 }
 
-mn_status mn_plan_save_add(mn_plan_save *save, const mn_plan_answer *answer, const mn_plan_graph *graph, const mn_plan_policy *policy,
-                           mn_err *err)
+mn_status mn_plan_save_add(mn_plan_save *save, const mn_plan_answer *answer, const mn_plan_graph *graph,
+                           const mn_plan_policy *policy, mn_err *err)
 {
     mn_plan_figures figures;
     double *reached;

@@ -42,8 +42,10 @@ LANE void gather(double *z, double *ek, double *eg, const mn_plan_sweep *w, size
     eg[g->M] = help[2];
 }
 
-/* Weights base exp(z - top) into out, and the four numbers of the state. Returns 1 / the sum of the weights; *kl: KL of this step. */
-LANE double tilt(double *out, double *now, double *kl, const double *lp, const double *z, const double *ek, const double *eg, size_t W)
+/* Weights base exp(z - top) into out, and the four numbers of the state. Returns 1 / the sum of the weights; *kl: KL of this
+ * step. */
+LANE double tilt(double *out, double *now, double *kl, const double *lp, const double *z, const double *ek, const double *eg,
+                 size_t W)
 {
     const lanes zero = all(0), lowest = all(-708);
     lanes minus_top = all(INFINITY), total = zero, first = zero, second = zero, slope = zero, here = zero;

@@ -120,8 +120,8 @@ static mn_status find(int32_t *out, const mn_classroom *c, const char *name, con
 {
     for (size_t a = 0; name && a < c->A; a++)
         if (strcmp(name, mn_classroom_name(c, (int32_t)a)) == 0) return *out = (int32_t)a, MN_OK;
-    return mn_fail_at(err, MN_ERR_INPUT, path, 0, 0, "\"%s\": expected one of \"symbols\", got %s%.60s%s", key, name ? "\"" : "",
-                      name ? name : "something that is no text", name ? "\"" : "");
+    return mn_fail_at(err, MN_ERR_INPUT, path, 0, 0, "\"%s\": expected one of \"symbols\", got %s%.60s%s", key,
+                      name ? "\"" : "", name ? name : "something that is no text", name ? "\"" : "");
 }
 
 static mn_status read_agent(mn_classroom *c, const json_t *root, const char *path, mn_err *err)
