@@ -390,7 +390,7 @@ def test_limits_of_each_step(files, kind, limits):
             np.testing.assert_allclose(g[key], want[key], rtol=1e-6, atol=1e-7, err_msg=f"{key} at {g['budget']}")
 
 
-# ---- what is claimed (CLASSROOM) ----
+# ---- what is claimed ----
 
 def test_claims():
     """The agent behaves while the demonstrations last, pays once, and is free; pessimism ends that; help fades with data."""
@@ -509,14 +509,14 @@ def test_bad_worlds(tmp_path, change, says):
 @pytest.mark.parametrize("text, status, says", [
     ("alpha: 0\n", 3, "bad.yaml:1:8: alpha"),
     ("turns: 3\nalpha: 2\n", 3, "bad.yaml:2:8: alpha"),
-    ("leaf_alpha: .01\n", 3, "leaf_alpha"),
+    ("turns: 3\nleaf_alpha: .01\n", 3, "bad.yaml:2:1: leaf_alpha"),
     ("budgets: [1, -1]\n", 3, "bad.yaml:1:14: budgets"),
-    ("budgets: []\n", 3, "budgets"),
+    ("budgets: []\n", 3, "bad.yaml:1:1: budgets"),
     ("budgets: [.nan]\n", 3, "budgets"),
     ("switch: true\nturns: 20\nmax_states: 1000\n", 4, "1000 states"),
     ("transcripts: none.jsonl\n", 4, "none.jsonl"),
     ("transcripts: unknown.jsonl\n", 3, "unknown.jsonl:2"),
-    ("hard: true\nregularizer: tvd\n", 3, "hard"),
+    ("hard: true\nregularizer: tvd\n", 3, "bad.yaml:1:1: hard"),
     ("hard: true\ngrid_nats: 1e-6\nbudgets: [1000]\n", 4, "1000000"),
     ("hard: true\nbudgets: [.inf]\n", 4, "inf"),
     ("depht: 2\n", 3, "did you mean depth"),
@@ -528,6 +528,12 @@ def test_bad_configurations(tmp_path, text, status, says):
     (tmp_path / "bad.yaml").write_text(text)
     error = plan(status=status, extra=[str(tmp_path / "bad.yaml")])
     assert error.count("\n") == 1 and says in error, error
+
+
+def test_every_key_is_documented():
+    keys = subprocess.run([MIGHTNT, "plan", "--keys"], capture_output=True, text=True, check=True).stdout
+    with open(os.path.join(os.path.dirname(__file__), "..", "docs", "planning.md")) as f:
+        assert f.read().endswith("## Every key\n\n" + keys)
 
 
 def test_ample_budgets_cost_what_they_cost():

@@ -59,7 +59,7 @@ void mn_plan_solver_free(mn_plan_solver *solver);
 
 /* The policy that is best for value - KL/lambda, KL the expected sum over the episode of KL(pi || base):
  *   U_t(s) = ln sum_a base(a) exp(lambda r(a) + E U_{t+1}), pi ∝ base exp(lambda r + E U_{t+1}),
- * V = U / lambda (Todorov 2007; CLASSROOM: V = eta ln sum base exp(Q/eta), eta = 1/lambda). 0 <= lambda < INFINITY.
+ * V = U / lambda (Todorov 2007; docs/planning.md: V = eta ln sum base exp(Q/eta), eta = 1/lambda). 0 <= lambda < INFINITY.
  * *kl: that sum; *slope: d kl / d ln lambda = E sum_t Var_pi(ln pi/base + E KL_{t+1}); either may be NULL. One sweep: O(T S M
  * O). */
 MN_CHECKED mn_status mn_plan_soft(mn_plan_solver *solver, mn_plan_policy *policy, double lambda, double *kl, double *slope,

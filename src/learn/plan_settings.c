@@ -1,6 +1,9 @@
 #include "learn/plan_settings.h"
 
 #include <math.h>
+#include <string.h>
+
+#include "base/json.h"
 
 #define AT(member) offsetof(mn_plan_settings, member)
 
@@ -36,13 +39,31 @@ const mn_key mn_plan_settings_keys[] = {
 };
 const size_t mn_plan_settings_n = sizeof mn_plan_settings_keys / sizeof *mn_plan_settings_keys;
 
+/* The line of the file that begins with the key; 0: none does, it was set elsewhere. */
+static size_t line_of(const char *path, const char *key)
+{
+    mn_lines lines = {0};
+    size_t length, found = 0;
+    char *line;
+    bool end = false;
+    if (!path || mn_lines_open(&lines, path, NULL) != MN_OK) return 0;
+    while (!found && mn_lines_next(&lines, &line, &length, &end, NULL) == MN_OK && !end)
+        if (strncmp(line, key, strlen(key)) == 0 && line[strlen(key)] == ':') found = lines.number;
+    mn_lines_close(&lines);
+    return found;
+}
+
+static mn_status refuse(const char *path, const char *key, const char *what, mn_err *err)
+{
+    size_t line = line_of(path, key);
+    return mn_fail_at(err, MN_ERR_INPUT, line ? path : NULL, line, line ? 1 : 0, "%s %s", key, what);
+}
+
 static mn_status check(const mn_plan_settings *s, const char *path, mn_err *err)
 {
-    if (s->leaf_alpha < 1 && s->alpha == 1)
-        return mn_fail_at(err, MN_ERR_INPUT, path, 0, 0, "leaf_alpha is %g: expected alpha to be given too", s->leaf_alpha);
-    if (s->hard && s->regularizer != MN_REG_BUDGET)
-        return mn_fail_at(err, MN_ERR_INPUT, path, 0, 0, "hard is true: expected regularizer to be budget");
-    if (!s->budgets.n) return mn_fail_at(err, MN_ERR_INPUT, path, 0, 0, "budgets is empty: expected at least one number");
+    if (s->leaf_alpha < 1 && s->alpha == 1) return refuse(path, "leaf_alpha", "is given: expected alpha too", err);
+    if (s->hard && s->regularizer != MN_REG_BUDGET) return refuse(path, "hard", "is true: expected the regularizer budget", err);
+    if (!s->budgets.n) return refuse(path, "budgets", "is empty: expected at least one number", err);
     return MN_OK;
 }
 
