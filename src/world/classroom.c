@@ -30,19 +30,22 @@ static const double weights[SYMBOLS][SYMBOLS] = {
     [SILENCE] = {[QUIET] = .80, [CONFUSED] = .20},
 };
 
+/* Any answer makes some sense after any move. */
 static const char *const sentences[SYMBOLS][3] = {
     {"", "", ""},
-    {"A half is one of two equal parts.", "Look: two quarters make a half.", "You find a common denominator first."},
-    {"What is a half of six?", "Which is larger, a third or a quarter?", "Can you add a half and a quarter?"},
-    {"Try drawing it.", "Think of a pizza.", "What if you cut each part in two?"},
+    {"Two fractions can be added once they count the same parts.", "Here is why: a half is two quarters.",
+     "Let me show you how I would do this one."},
+    {"What do you get for the next one?", "And how would you go on from here?", "Your turn: what comes out?"},
+    {"Try drawing it as a pizza.", "Look at the denominators once more.", "What if you cut each part in two?"},
     {"Wonderful!", "You are brilliant!", "What a clever thought!"},
-    {"Not quite: the denominators differ.", "Almost: you added the denominators.", "No: a quarter is smaller."},
-    {"...", "(says nothing)", "(looks out of the window)"},
-    {"Three!", "A third is larger.", "Three quarters."},
-    {"Five?", "A quarter is larger.", "Two sixths?"},
-    {"I don't understand.", "Wait, why?", "I am lost."},
-    {"Thank you!", "Oh, that is nice!", "Thanks, I like this."},
-    {"Hm.", "(writes)", "Okay."},
+    {"Not quite: those were thirds, not quarters.", "Almost, but the denominators stay.",
+     "Let us put that right: it is five sixths."},
+    {"(says nothing)", "(looks out of the window)", "(turns a page)"},
+    {"I have it: three quarters.", "Five sixths!", "It must be one and a half."},
+    {"Two sixths?", "Then it is two sevenths?", "I would say one fifth."},
+    {"I don't understand.", "Wait, why?", "Now I am lost."},
+    {"Oh, thank you!", "Thanks, that is kind!", "Thank you, now I like fractions."},
+    {"(writes it down)", "Hm.", "(nods)"},
 };
 
 static bool is_teachers(int symbol)
