@@ -122,12 +122,14 @@ static int print_keys(void)
     return 0;
 }
 
-static const mn_verb verb = {"plan", "[CONFIG] [--json]", "computes the optimal agent of a small world under each budget",
-                             "mightnt plan examples/classroom.yaml --set budgets=[0,5,10]\n"
-                             "mightnt plan examples/mightnt.yaml --per-turn --transcripts 1",
-                             "CONFIG is YAML; every key is in `mightnt plan --keys`. Without CONFIG all keys have their defaults. One line a budget: the\n"
-    "mean reward of the best policy within it; its KL in nats to the base, and to the demonstrator; its KL to the base if each\n"
-    "answer were the costliest; how often it asks for help. All are expected values over an episode, computed, not sampled.\n"};
+static const mn_verb verb = {
+    "plan", "[CONFIG] [--json]", "computes the optimal agent of a small world under each budget",
+    "mightnt plan examples/classroom.yaml --set budgets=[0,5,10]\n"
+    "mightnt plan examples/mightnt.yaml --per-turn --transcripts 1",
+    "CONFIG is YAML; every key is in `mightnt plan --keys`. Without CONFIG all keys have their defaults. One line a budget:\n"
+    "the mean reward of the best policy within it; its KL in nats to the base, and to the demonstrator; its KL to the base\n"
+    "if each answer were the costliest; how often it asks for help. All are expected values over an episode, computed, not\n"
+    "sampled.\n"};
 
 static int parse(request *r, int argc, char **argv)
 {
