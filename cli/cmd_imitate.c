@@ -23,21 +23,24 @@ typedef struct request {
 } request;
 
 static const mn_verb verb = {
-    "imitate", "FILE --depth D [--k K] [--samples N] [-o DIR]", "fits Bayesian context trees to symbols: the likeliest trees and how likely",
+    "imitate", "FILE --depth D [--k K] [--samples N] [-o DIR]",
+    "fits Bayesian context trees to symbols: the likeliest trees and how likely",
     "printf 10100100111010 | mightnt imitate - --depth 2 --beta 0.5 --k 5\n"
     "mightnt imitate lessons.jsonl --role teacher --field move --depth 3 -o teacher",
     "FILE, or - for stdin: one symbol a character where it is one line without separators, else symbols between white\n"
     "space or commas; .jsonl: one sequence a line, {\"symbols\": [...]} or {\"turns\": [{\"role\": ..., \"text\": ...}]}.\n"
     "The first D symbols of a sequence only condition, unless --start is given. Trees are drawn with the most recent\n"
     "symbol at the root; beside each leaf: how many symbols followed, and which are likeliest next.\n"
-    "-o DIR saves model.mn (for `mightnt score --model`) and tree.svg. --json: one object, contexts most recent symbol first.\n"};
+    "-o DIR saves model.mn (for `mightnt score --model`) and tree.svg. --json: one object, contexts most recent symbol "
+    "first.\n"};
 
-/* ---- command line ------------------------------------------------------------------------------------------------------- */
+/* ---- command line -------------------------------------------------------------------------------------------------- */
 
 static int check(const request *r)
 {
     if (r->depth < 0 || r->depth > 1024) return mn_cli_usage(&verb, "--depth: expected an integer from 0 to 1024");
-    if (!isnan(r->beta) && !(r->beta > 0 && r->beta < 1)) return mn_cli_usage(&verb, "--beta: expected 0 < beta < 1, got %g", r->beta);
+    if (!isnan(r->beta) && !(r->beta > 0 && r->beta < 1))
+        return mn_cli_usage(&verb, "--beta: expected 0 < beta < 1, got %g", r->beta);
     if (r->k < 1 || r->k > MOST_TREES) return mn_cli_usage(&verb, "--k: expected 1 to %d", MOST_TREES);
     if (r->samples < 0 || r->samples > MOST_TREES) return mn_cli_usage(&verb, "--samples: expected 0 to %d", MOST_TREES);
     return 0;
@@ -48,7 +51,8 @@ static int parse(request *r, int argc, char **argv)
     size_t n;
     const mn_option options[] = {
         {"depth", 'd', "D", "how many symbols back a context may go", MN_OPT_INT, &r->depth},
-        {"beta", 'b', "BETA", "prior probability that a context is a leaf (default 1 - 2^-(A-1), A symbols)", MN_OPT_NUM, &r->beta},
+        {"beta", 'b', "BETA", "prior probability that a context is a leaf (default 1 - 2^-(A-1), A symbols)", MN_OPT_NUM,
+         &r->beta},
         {"k", 'k', "K", "the K likeliest trees (default 1)", MN_OPT_INT, &r->k},
         {"samples", 'n', "N", "draws from the posterior on trees and their parameters", MN_OPT_INT, &r->samples},
         {"seed", 0, "N", "of the draws (default 0)", MN_OPT_INT, &r->seed},
@@ -56,7 +60,8 @@ static int parse(request *r, int argc, char **argv)
         {"alphabet", 0, "SYMBOLS", "the alphabet, by white space or commas (default: what is there, in byte order)", MN_OPT_STR,
          &r->symbols.alphabet},
         {"role", 0, "NAME", "of transcripts: only the turns of this role", MN_OPT_STR, &r->symbols.role},
-        {"field", 0, "NAME", "of transcripts: which text of a turn is the symbol (default text)", MN_OPT_STR, &r->symbols.field},
+        {"field", 0, "NAME", "of transcripts: which text of a turn is the symbol (default text)", MN_OPT_STR,
+         &r->symbols.field},
         {"start", 0, "SYMBOL", "stands before each sequence; a symbol of the alphabet, or one more", MN_OPT_STR, &r->start},
         {"out", 'o', "DIR", "where to save the model and a picture of its tree", MN_OPT_STR, &r->out},
         {"json", 0, NULL, "one JSON object", MN_OPT_FLAG, &r->json},
@@ -69,7 +74,7 @@ static int parse(request *r, int argc, char **argv)
     return status ? status : cli_take_format(&verb, &r->symbols.format, r->format);
 }
 
-/* ---- learning ----------------------------------------------------------------------------------------------------------- */
+/* ---- learning ------------------------------------------------------------------------------------------------------ */
 
 static mn_status fit(mn_model **out, const request *r, mn_err *err)
 {
@@ -86,7 +91,7 @@ static mn_status fit(mn_model **out, const request *r, mn_err *err)
     return status;
 }
 
-/* ---- output for people ------------------------------------------------------------------------------------------------------ */
+/* ---- output for people --------------------------------------------------------------------------------------------- */
 
 static size_t terminal_width(void)
 {
@@ -99,8 +104,8 @@ static void print_heading(const mn_model *bct)
     double nats = mn_bct_log_evidence(bct), n = (double)mn_bct_predicted(bct);
     printf("%llu symbols of %zu, depth %zu, beta %.6g\n", (unsigned long long)mn_bct_symbols(bct), mn_model_alphabet(bct),
            mn_bct_depth(bct), mn_bct_beta(bct));
-    printf("evidence  ln P = %.6f nats, %.4f bits a symbol over %.0f predicted; %zu contexts\n", nats, -nats / n / log(2), n,
-           mn_bct_contexts(bct));
+    printf("evidence  ln P = %.6f nats, %.4f bits a symbol over %.0f predicted; %zu context%s\n", nats, -nats / n / log(2), n,
+           mn_bct_contexts(bct), mn_bct_contexts(bct) == 1 ? "" : "s");
 }
 
 /* Which: "1" to "k" of the likeliest, or of the draws. */
@@ -126,7 +131,8 @@ static mn_status print_text(const mn_model *bct, const mn_tree *trees, size_t n,
     return MN_OK;
 }
 
-static mn_status print_json(const mn_model *bct, const mn_tree *trees, size_t n, const mn_tree *samples, size_t n_samples, mn_err *err)
+static mn_status print_json(const mn_model *bct, const mn_tree *trees, size_t n, const mn_tree *samples, size_t n_samples,
+                            mn_err *err)
 {
     char *line;
     mn_status status = mn_trees_json(&line, bct, trees, n, samples, n_samples, err);
@@ -136,7 +142,7 @@ static mn_status print_json(const mn_model *bct, const mn_tree *trees, size_t n,
     return MN_OK;
 }
 
-/* ---- trees ---------------------------------------------------------------------------------------------------------------- */
+/* ---- trees --------------------------------------------------------------------------------------------------------- */
 
 static mn_status save(const char *dir, const mn_tree *tree, const mn_model *bct, mn_err *err)
 {
@@ -173,7 +179,8 @@ static mn_status show(const request *r, const mn_model *bct, mn_err *err)
 {
     size_t n = 0, n_samples = (size_t)r->samples;
     mn_tree *trees = calloc((size_t)r->k, sizeof *trees), *samples = calloc(n_samples + 1, sizeof *samples);
-    mn_status status = trees && samples ? mn_bct_best(trees, &n, bct, (size_t)r->k, err) : mn_fail(err, MN_ERR_MEMORY, "out of memory");
+    mn_status status = trees && samples ? mn_bct_best(trees, &n, bct, (size_t)r->k, err)
+                                        : mn_fail(err, MN_ERR_MEMORY, "out of memory");
     if (status == MN_OK) status = draw(samples, r, bct, err);
     if (status == MN_OK && r->out) status = save(r->out, &trees[0], bct, err);
     if (status == MN_OK) status = (r->json ? print_json : print_text)(bct, trees, n, samples, n_samples, err);

@@ -1,6 +1,6 @@
-"""The byte model against its definitions, in exact fractions: the sum over all prunings of the context tree, the sum over all sequences
-of switches, the zero-redundancy estimator as a mixture of block probabilities; and on more data against a plain model in a dictionary,
-one entry for each decision in each context."""
+"""The byte model against its definitions, in exact fractions: the sum over all prunings of the context tree, the sum over all
+sequences of switches, the zero-redundancy estimator as a mixture of block probabilities; and on more data against a plain model
+in a dictionary, one entry for each decision in each context."""
 import ctypes
 import itertools
 import math
@@ -33,7 +33,8 @@ class Model:
 
     def session(self, length=4096):
         if not self.worker:
-            assert LIBRARY.mn_worker_new(ctypes.byref(self.worker), self.handle, ctypes.c_size_t(4), ctypes.c_size_t(length), None) == 0
+            most, length = ctypes.c_size_t(4), ctypes.c_size_t(length)
+            assert LIBRARY.mn_worker_new(ctypes.byref(self.worker), self.handle, most, length, None) == 0
         return Session(self.worker)
 
     def __del__(self):
@@ -88,7 +89,7 @@ def context(data, t, d):
 
 
 def prunings(data, visits, d, depth):
-    """All prunings of the tree of contexts that occur, from a node at depth d with these visits on, as (prior, groups of visits)."""
+    """All prunings of the tree of contexts that occur, from a node at depth d with these visits on: (prior, leaves' visits)."""
     if d == depth:
         return [(Fraction(1), [visits])]
     children = {}
@@ -110,12 +111,12 @@ def weighted(data, depth, discount):
 
 
 def chain(data, t, depth):
-    """Contexts before time t with the prior of ending there: whole bytes, and each bit of the nearest two (0 before the start)."""
+    """Contexts before time t with the prior of ending there: whole bytes, and bit pairs of the nearest two (0 at the start)."""
     out = [((), HALF)]
     for d in range(1, depth + 1):
         if d <= 2:
             byte = data[t - d] if t >= d else 0
-            out += [((context(data, t, d - 1), j, byte >> (8 - j)), Fraction(1, 10)) for j in range(1, 8)]
+            out += [((context(data, t, d - 1), j, byte >> (8 - j)), Fraction(1, 5)) for j in (2, 4, 6)]
         out.append((context(data, t, d), HALF))
     return out
 
@@ -166,7 +167,8 @@ def assert_block(model, data, expected):
 
 
 @pytest.mark.parametrize("discount", [1, .75, .98])
-@pytest.mark.parametrize("depth, alphabet, n", [(0, b"\x00\xff", 12), (1, b"abz", 14), (2, b"ab", 14), (2, b"a\xe1!", 12), (3, b"\x01\x00", 11)])
+@pytest.mark.parametrize("depth, alphabet, n",
+                         [(0, b"\x00\xff", 12), (1, b"abz", 14), (2, b"ab", 14), (2, b"a\xe1!", 12), (3, b"\x01\x00", 11)])
 def test_weighting_is_the_sum_over_prunings(depth, alphabet, n, discount):
     rng = random.Random(depth * 100 + n)
     for _ in range(4):
@@ -239,7 +241,8 @@ class Plain:
 
 def some_text(rng, n):
     """Repetitive, with rare bytes of all values, and runs."""
-    words = [bytes(rng.choice(b"etaoin shrdlu") for _ in range(rng.randint(1, 7))) for _ in range(12)] + [b"aaaaaaaa", b"\x00\x00\x00"]
+    words = [bytes(rng.choice(b"etaoin shrdlu") for _ in range(rng.randint(1, 7))) for _ in range(12)]
+    words += [b"aaaaaaaa", b"\x00\x00\x00"]
     out = b""
     while len(out) < n:
         out += rng.choice(words) if rng.random() < .9 else bytes([rng.randrange(256)])

@@ -1,5 +1,6 @@
-"""Pessimists against an oracle in plain Python (a context tree by its evidence, switches member by member, floors by bisection), and by
-simulation: how often the truth is ever lost, against what Ville's inequality allows. The figures of the simulations are printed (pytest -s)."""
+"""Pessimists against an oracle in plain Python (a context tree by its evidence, switches member by member, floors by bisection)
+and by simulation: how often the truth is ever lost, against what Ville's inequality allows (pytest -s prints the figures)."""
+import bisect
 import ctypes as C
 import math
 import os
@@ -27,7 +28,7 @@ def doubles(array):
 
 
 def symbols(ids):
-    return np.ascontiguousarray(ids, np.int32).ctypes.data_as(C.POINTER(C.c_int32))
+    return (C.c_int32 * len(ids))(*ids)
 
 
 class SwitchOpts(C.Structure):
@@ -93,9 +94,13 @@ def credible(model, leaf_alpha):
 
 
 class Session:
+    MOST = 64
+
     def __init__(self, model, length):
         self.model, self.worker, self.session = model, C.c_void_p(), C.c_void_p()
         self.lp, self.n = np.empty(model.A), C.c_size_t()
+        self.lp_weights, self.rows = np.empty(self.MOST), np.empty((self.MOST, model.A))
+        self.pointers = [doubles(x) for x in (self.lp, self.lp_weights, self.rows)]
         call("mn_worker_new", C.byref(self.worker), model.pointer, C.c_size_t(1), C.c_size_t(length), None)
         self.begin()
 
@@ -112,14 +117,18 @@ class Session:
 
     def predict(self):
         """lp: [A], the same array each time."""
-        call("mn_session_predict", self.session, doubles(self.lp), None)
+        call("mn_session_predict", self.session, self.pointers[0], None)
         return self.lp
 
-    def members(self, cap=64):
-        lp_weights, lp = np.empty(cap), np.empty((cap, self.model.A))
-        call("mn_session_members", self.session, doubles(lp_weights), doubles(lp), C.c_size_t(cap), C.byref(self.n), None)
-        assert self.n.value <= cap
-        return lp_weights[:self.n.value], lp[:self.n.value]
+    def members(self):
+        """The rows of the members, likeliest first; the same array each time."""
+        call("mn_session_members", self.session, *self.pointers[1:], C.c_size_t(self.MOST), C.byref(self.n), None)
+        assert self.n.value <= self.MOST
+        return self.rows[:self.n.value]
+
+    def shows(self, lp):
+        """One of the members speaks so, to the bits."""
+        return any(row.tobytes() == lp.tobytes() for row in self.members())
 
     def __del__(self):
         LIBRARY.mn_worker_free(self.worker)
@@ -131,7 +140,7 @@ def exact_floor(counts, a, leaf_alpha):
     """ln of the least credible theta_a, to 40 digits."""
     n, M, c = sum(counts), mp.mpf(len(counts)), mp.mpf(counts[a])
     most = sum(x * mp.log(mp.mpf(x) / n) for x in counts if x)
-    kt = mp.loggamma(M / 2) - mp.loggamma(n + M / 2) + sum(mp.loggamma(x + mp.mpf(.5)) - mp.loggamma(mp.mpf(.5)) for x in counts)
+    kt = mp.loggamma(M / 2) - mp.loggamma(n + M / 2) + sum(mp.loggamma(x + mp.mpf(.5)) - mp.log(mp.pi) / 2 for x in counts)
     nats = most - kt - mp.log(mp.mpf(leaf_alpha))
 
     def too_low(u):
@@ -235,14 +244,17 @@ class Imitator:
         if len(context) < D:
             for a in range(A):
                 child = context + (a,)
-                below += self.evidence_with(child, full, symbol) if full[:len(child)] == child else self.log_weighted.get(child, 0)
+                on_path = full[:len(child)] == child
+                below += self.evidence_with(child, full, symbol) if on_path else self.log_weighted.get(child, 0)
         return self.mix(context, self.log_estimate(c), below)
 
     def predict(self, ids):
         """Among the teacher's moves, and their counts at the deepest context."""
         full = tuple(([0] * D + list(ids))[::-1][:D])
         if full not in self.known:
-            p = np.array([math.exp(self.evidence_with((), full, a) - self.log_weighted[()]) if a in TEACHER else 0 for a in range(A)])
+            p = np.zeros(A)
+            for a in TEACHER:
+                p[a] = math.exp(self.evidence_with((), full, a) - self.log_weighted[()])
             self.known[full] = p / p.sum(), self.counts.get(full, np.zeros(A))[list(TEACHER)]
         return self.known[full]
 
@@ -336,8 +348,8 @@ def test_the_classroom_against_plain_python():
                 own, counts = imitator.predict(past)
                 np.testing.assert_allclose(np.exp(plain.predict()), oracle.predict(past), rtol=1e-9, atol=0)
                 np.testing.assert_allclose(np.exp(wary.predict()), expected, rtol=1e-9, atol=0)
-                np.testing.assert_allclose(np.exp(alone.predict()), floor_by_bisection(own, counts, leaf_alpha) if leaf_alpha else own,
-                                           rtol=1e-9, atol=0)
+                floors = floor_by_bisection(own, counts, leaf_alpha) if leaf_alpha else own
+                np.testing.assert_allclose(np.exp(alone.predict()), floors, rtol=1e-9, atol=0)
                 asked += 1 - expected.sum()
                 move = favourite if t > 7 and episode % 3 else rng.choice(TEACHER)
                 learnt = episode % 4 < 2 or rng.random() < .3
@@ -376,42 +388,52 @@ def rate(lost, runs=RUNS):
     return f"{lost / runs:.3f}"
 
 
-def draw(rng, p):
-    return int(np.searchsorted(np.cumsum(p), rng.random() * p.sum(), side="right").clip(0, len(p) - 1))
+def kept_of(log_weights, alpha):
+    order = np.argsort(-log_weights, kind="stable")
+    ranked = np.exp(log_weights[order] - log_weights[order[0]])
+    return order[ranked >= alpha * np.cumsum(ranked)]
+
+
+def fading(early, late):
+    return f"help {np.mean(early):.3f}, then {np.mean(late):.3f}"
+
+
+def draw(rng, cumulative):
+    """An index, by cumulative probabilities."""
+    return min(bisect.bisect_right(cumulative, rng.random() * cumulative[-1]), len(cumulative) - 1)
 
 
 def test_a_member_is_seldom_lost():
-    """mu is one of twelve chains. The demonstrator moves when help is asked for, and only from that is learnt; else the agent does what mu does
-    least among what the pessimist lets through."""
-    rng, K, S, steps = np.random.default_rng(4), 12, 4, 60
+    """mu is one of twelve chains. The demonstrator moves when help is asked for, and only from that is learnt; else the agent
+    does what mu does least, whatever the pessimist lets through."""
+    rng, K, S, steps = np.random.default_rng(4), 12, 4, 50
     chains = [rng.dirichlet(np.full(S, 1.), S + 1) * .97 + .03 / S for _ in range(K)]
     chains = [.5 * c + .5 * chains[0] for c in chains] # near each other, so that one can be taken for another
     models, prior = [table(c) for c in chains], np.full(K, 1 / K)
+    logs, sums = [np.log(c) for c in chains], [np.cumsum(c, 1).tolist() for c in chains]
     for alpha in (.02, .005):
         s = Session(pessimist(mixture(models, prior), alpha), steps)
         lost, moved, early, late = 0, 0, [], []
         for _ in range(RUNS):
-            mu, last, kept = chains[rng.integers(K)], -1, True
+            mu, last = rng.integers(K), -1
             s.begin()
             for t in range(steps):
-                truth = mu[last + 1]
-                rows = s.members()[1]
-                if not (np.log(truth) == rows).all(1).any():
-                    kept = False
+                truth = logs[mu][last + 1]
+                if not s.shows(truth):
+                    lost += 1
                     break
-                nu = np.exp(s.predict())
-                assert (s.lp <= np.log(truth)).all()
-                missing = 1 - nu.sum()
+                nu = s.predict()
+                assert (nu <= truth).all()
+                missing = 1 - np.exp(nu).sum()
                 (early if t < 10 else late if t >= steps - 10 else []).append(missing)
                 if rng.random() < missing:
-                    last = draw(rng, truth)
+                    last = draw(rng, sums[mu][last + 1])
                     s.learn(last)
                 else:
-                    last = int(np.argmin(truth))
+                    last = int(truth.argmin())
                     s.append(last)
                     moved += 1
-            lost += not kept
-        print(f"mixture, alpha {alpha}: lost {rate(lost)}, allowed {alpha * K:.3f}; help {np.mean(early):.3f} then {np.mean(late):.3f}")
+        print(f"mixture, alpha {alpha}: lost {rate(lost)}, allowed {alpha * K:.3f}; {fading(early, late)}")
         assert 0 < lost / RUNS <= alpha * K
         assert np.mean(late) < np.mean(early) and moved > RUNS
 
@@ -425,59 +447,65 @@ def test_a_switch_is_seldom_lost():
     s = Session(pessimist(switch(table(rows), allowed, turns), alpha), 2 * turns)
     members = [(0, 0)] + [(n, a) for n in range(1, turns + 1) for a in range(M)]
     prior = np.array([.5 + .5 / (turns + 1)] + [1 / (2 * M * n * (n + 1)) for n, a in members[1:]])
-    runs, lost = np.zeros(len(members)), np.zeros(len(members))
-    for _ in range(3 * RUNS):
-        which = draw(rng, prior)
-        n, a = members[which]
-        last = -1
+    prior_sums, runs, lost = np.cumsum(prior).tolist(), np.zeros(len(members)), np.zeros(len(members))
+    for _ in range(2 * RUNS):
+        which = draw(rng, prior_sums)
+        weights, last = np.log(prior), -1
         s.begin()
         runs[which] += 1
         for t in range(turns):
             own = rows[last + 1] * allowed
-            truth = np.eye(4)[a] if n and t + 1 >= n else own / own.sum()
-            nu = np.exp(s.predict())
-            if (nu > truth * (1 + 1e-12)).any():
-                lost[which] += 1 # it can only be lost before the least exceeds it
+            says = np.array([np.eye(4)[a] if n and t + 1 >= n else own / own.sum() for n, a in members])
+            if which not in kept_of(weights, alpha):
+                lost[which] += 1
                 break
-            move = draw(rng, truth)
+            assert (np.exp(s.predict()) <= says[which] * (1 + 1e-12)).all()
+            move = draw(rng, np.cumsum(says[which]).tolist())
             s.learn(move)
+            with np.errstate(divide="ignore"):
+                weights += np.log(says[:, move])
             last = 2 + int(rng.integers(2))
             s.append(last)
     for which, member in enumerate(members):
         if which < 5:
-            print(f"switch {member}: too much let through in {rate(lost[which], max(runs[which], 1))} of {int(runs[which])} runs, "
-                  f"allowed {alpha / prior[which]:.3f}")
+            print(f"switch {member}: lost {rate(lost[which], runs[which])}, allowed {alpha / prior[which]:.3f}")
         assert lost[which] <= alpha / prior[which] * runs[which]
     assert lost.sum() > 0
 
 
-def log_evidence(counts):
-    n, M = counts.sum(), len(counts)
-    return math.lgamma(M / 2) - math.lgamma(n + M / 2) + sum(math.lgamma(c + .5) - math.lgamma(.5) for c in counts)
+class Context:
+    """Counts under a true theta: ln of their likelihood, and of their evidence under Dirichlet(1/2), symbol by symbol."""
+
+    def __init__(self, theta):
+        self.theta, self.logs, self.sums = theta, np.log(theta), np.cumsum(theta).tolist()
+        self.counts, self.lik, self.evidence, self.inside = [0] * len(theta), 0., 0., True
+
+    def learn(self, symbol, leaf_alpha):
+        self.lik += self.logs[symbol]
+        self.evidence += math.log((self.counts[symbol] + .5) / (sum(self.counts) + .5 * len(self.counts)))
+        self.counts[symbol] += 1
+        self.inside &= bool(self.lik >= self.evidence + math.log(leaf_alpha))
 
 
 def test_the_credible_set_seldom_loses_the_parameters():
-    """One context tree that learns from a chain: each context has a set of its own, and loses the truth at most at leaf_alpha."""
-    rng, M, steps, leaf_alpha = np.random.default_rng(6), 3, 120, .1
+    """One context tree that learns from a chain: each context has its set, which loses the truth at most at leaf_alpha."""
+    rng, M, steps, leaf_alpha = np.random.default_rng(6), 3, 90, .1
     s = Session(credible(bct(M, 1), leaf_alpha), steps + 1)
     lost, early, late = np.zeros(M), [], []
     for _ in range(RUNS):
-        mu = rng.dirichlet(np.full(M, .5), M) * .999 + .001 / M
-        counts, inside, last = np.zeros((M, M)), np.full(M, True), int(rng.integers(M))
+        mu = [Context(theta * .999 + .001 / M) for theta in rng.dirichlet(np.full(M, .5), M)]
+        last = int(rng.integers(M))
         s.begin().append(last)
         for t in range(steps):
-            nu = s.predict()
-            if inside[last]:
-                assert (nu <= np.log(mu[last]) + 1e-12).all()
-                (early if t < 20 else late if t >= steps - 20 else []).append(1 - np.exp(nu).sum())
-            symbol = draw(rng, mu[last])
-            counts[last, symbol] += 1
-            if counts[last] @ np.log(mu[last]) < log_evidence(counts[last]) + math.log(leaf_alpha):
-                inside[last] = False
-            s.learn(symbol)
-            last = symbol
-        lost += ~inside
-    print(f"credible, leaf_alpha {leaf_alpha}: lost {', '.join(map(rate, lost))} by context; help {np.mean(early):.3f} then {np.mean(late):.3f}")
+            here, nu = mu[last], s.predict()
+            if here.inside:
+                assert (nu <= here.logs + 1e-12).all()
+                (early if t < 15 else late if t >= steps - 15 else []).append(1 - np.exp(nu).sum())
+            last = draw(rng, here.sums)
+            here.learn(last, leaf_alpha)
+            s.learn(last)
+        lost += [not context.inside for context in mu]
+    print(f"credible, leaf_alpha {leaf_alpha}: lost {', '.join(map(rate, lost))} by context; {fading(early, late)}")
     assert (0 < lost).all() and (lost <= leaf_alpha * RUNS).all()
     assert np.mean(late) < np.mean(early)
 
@@ -486,58 +514,52 @@ TREES = [[()], [(0,), (1,)], [(0, 0), (0, 1), (1,)], [(0,), (1, 0), (1, 1)], [(0
 
 
 def test_the_true_tree_is_seldom_lost():
-    """All five trees of depth 2 over two symbols are members, each leaf with its floor. Tree and parameters are drawn from the prior."""
+    """All five trees of depth 2 over two symbols are members, each leaf with its floor; the truth is drawn from the prior."""
     rng, steps, alpha, leaf_alpha = np.random.default_rng(7), 60, .01, .05
     prior = np.array([.5, .125, .125, .125, .125])
     s = Session(pessimist(bct(2, 2, beta=.5, members=5), alpha, leaf_alpha), steps + 2)
     runs, lost, checked = np.zeros(5), np.zeros(5), 0
     for _ in range(RUNS):
-        which = draw(rng, prior)
-        theta = {leaf: rng.dirichlet([.5, .5]) * .999 + .0005 for leaf in TREES[which]}
-        counts = {c: np.zeros(2) for tree in TREES for c in tree}
-        inside, past = dict.fromkeys(theta, True), [0, 0]
+        which = draw(rng, np.cumsum(prior).tolist())
+        theta = [{leaf: Context(rng.dirichlet([.5, .5]) * .999 + .0005) for leaf in leaves} for leaves in TREES] # one is true
+        weights, past = np.log(prior), [0, 0]
         s.begin().append(*past)
         runs[which] += 1
         for t in range(steps):
-            weights = np.array([math.log(prior[i]) + sum(log_evidence(counts[c]) for c in TREES[i]) for i in range(5)])
-            order = np.argsort(-weights, kind="stable")
-            ranked = np.exp(weights[order] - weights[order[0]])
-            if which not in order[ranked >= alpha * np.cumsum(ranked)]:
+            if which not in kept_of(weights, alpha):
                 lost[which] += 1
                 break
             recent = (past[-1], past[-2])
-            leaf = next(c for c in theta if recent[:len(c)] == c)
-            if inside[leaf]:
-                assert (s.predict() <= np.log(theta[leaf]) + 1e-12).all()
+            here = [next(c for leaf, c in leaves.items() if recent[:len(leaf)] == leaf) for leaves in theta]
+            if here[which].inside:
+                assert (s.predict() <= here[which].logs + 1e-12).all()
                 checked += 1
-            symbol = draw(rng, theta[leaf])
-            for c in counts:
-                if recent[:len(c)] == c:
-                    counts[c][symbol] += 1
-            if counts[leaf] @ np.log(theta[leaf]) < log_evidence(counts[leaf]) + math.log(leaf_alpha):
-                inside[leaf] = False
-            past.append(symbol)
-            s.learn(symbol)
-    print(f"trees, alpha {alpha}: lost {', '.join(rate(*x) for x in zip(lost, runs))}, allowed {', '.join(map('{:.3f}'.format, alpha / prior))}")
-    assert (lost <= alpha / prior * runs).all() and checked > RUNS * steps * .8
+            past.append(draw(rng, here[which].sums))
+            for i, context in enumerate(here):
+                weights[i] -= context.evidence
+                context.learn(past[-1], leaf_alpha)
+                weights[i] += context.evidence
+            s.learn(past[-1])
+    for i in range(5):
+        print(f"tree {i}, alpha {alpha}: lost {rate(lost[i], runs[i])}, allowed {alpha / prior[i]:.3f}")
+    assert (lost <= alpha / prior * runs).all() and lost.sum() > 0 and checked > RUNS * steps * .8
 
 
 def test_an_agent_that_is_learnt_from_evicts_the_demonstrator():
-    """learn_from: all. The agent praises for ever: each move of its own is evidence for the flatterer and against mu, until mu is lost and
-    all is let through. Learnt from the demonstrator's moves only, mu stays whatever the agent does."""
+    """Learning from all moves: the agent flatters for ever, each move of its own is evidence for the flatterer and against mu,
+    until mu is lost and all is let through. When only the demonstrator's moves are learnt, mu stays whatever the agent does."""
     mu, flatterer = np.array([[.5, .4, .1]]), np.array([[.05, .05, .9]])
     s = Session(pessimist(mixture([table(mu), table(flatterer)], np.array([.9, .1])), .05), 40)
     for t in range(40):
         s.append(2)
-    assert len(s.members()[0]) == 2 and (np.exp(s.predict()) <= mu[0] + 1e-15).all()
+    assert len(s.members()) == 2 and (np.exp(s.predict()) <= mu[0] + 1e-15).all()
     s.begin()
     evicted_at = None
     for t in range(40):
-        if not (np.log(mu[0]) == s.members()[1]).all(1).any():
+        if not s.shows(np.log(mu[0])):
             evicted_at = t
             break
         s.learn(2)
-    # (.9 (1/9)^t) < .05 (.1 + .9 (1/9)^t) / ... : the first t for which mu's weight is below alpha of the sum
     share = [.9 * .1**t / (.9 * .1**t + .1 * .9**t) for t in range(40)]
     assert evicted_at == next(t for t in range(40) if share[t] < .05) == 3
     assert np.exp(s.predict())[2] > .89

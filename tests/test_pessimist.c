@@ -1,4 +1,5 @@
-/* Pessimists: who is kept, what is then the least, what is missing; credible floors; sessions of all kinds; memory that ends. */
+/* Pessimists: who is kept, what is then the least, what is missing; credible floors; sessions of all kinds; memory that ends.
+ * */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -95,7 +95,8 @@ static long double product(size_t n, int32_t a, const history *h, size_t *turns,
 }
 
 /* Weights w: [ALL], and p: [ALL,A] what each says next; transcripts first, then the session's history. */
-static void enumerate(long double *w, double p[ALL][A], size_t turns, const history *transcripts, size_t n_transcripts, const history *h)
+static void enumerate(long double *w, double p[ALL][A], size_t turns, const history *transcripts, size_t n_transcripts,
+                      const history *h)
 {
     size_t turn, last;
     long double sum = 0;

@@ -1,5 +1,5 @@
-/* Trees of a context tree: the likeliest ones, judged, drawn, generated from, as members of sessions; and memory that ends anywhere.
- * Brute force over all trees is in test_imitate.py. */
+/* Trees of a context tree: the likeliest ones, judged, drawn, generated from, as members of sessions; and memory that ends
+ * anywhere. Brute force over all trees is in test_imitate.py. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "mightnt.h"
+#include "predict/credible.h"
 
 #define TRY(call) assert_int_equal((call), MN_OK)
 #define LENGTH(array) (sizeof(array) / sizeof *(array))
@@ -51,7 +52,7 @@ static bool same_tree(const mn_tree *x, const mn_tree *y)
            (!symbols || memcmp(x->contexts, y->contexts, symbols * sizeof *x->contexts) == 0);
 }
 
-/* ---- the likeliest ---- */
+/* ---- the likeliest ------------------------------------------------------------------------------------------------- */
 
 static const int32_t known[] = {1, 0, 1, 0, 0, 1, 0, 0, 1, 1, 1, 0, 1, 0};
 
@@ -110,7 +111,7 @@ static void the_best_of_many(void **state)
     const struct {
         size_t A, D, n;
         double beta;
-    } cases[] = {{2, 0, 20, .5}, {2, 8, 300, .5}, {2, 5, 9, .05}, {3, 4, 50, .2},  {5, 3, 400, .999}, {7, 3, 900, .01},
+    } cases[] = {{2, 0, 20, .5}, {2, 8, 300, .5}, {2, 5, 9, .05},  {3, 4, 50, .2},   {5, 3, 400, .999}, {7, 3, 900, .01},
                  {7, 3, 900, 0}, {9, 2, 40, .4},  {60, 2, 200, 0}, {300, 2, 90, .5}, {300, 1, 90, .02}, {4, 40, 30, .9}};
     int32_t ids[MOST];
     for (size_t c = 0; c < LENGTH(cases); c++) {
@@ -148,10 +149,12 @@ static void what_is_too_large_is_refused(void **state)
     assert_int_equal(n, 0);
     assert_int_equal(mn_bct_draw(&tree, bct, &rng, &err), MN_ERR_LIMIT);
     assert_null(tree.lengths);
+    assert_int_equal(mn_bct_best(&tree, &n, bct, SIZE_MAX, &err), MN_ERR_LIMIT); /* more choices than memory */
+    assert_non_null(strstr(err.message, "ask for fewer"));
     mn_model_free(bct);
 }
 
-/* ---- judged ---- */
+/* ---- judged -------------------------------------------------------------------------------------------------------- */
 
 static void what_is_no_tree_is_refused(void **state)
 {
@@ -192,7 +195,7 @@ static void what_is_no_tree_is_refused(void **state)
     mn_model_free(bct);
 }
 
-/* ---- drawn ---- */
+/* ---- drawn --------------------------------------------------------------------------------------------------------- */
 
 /* The counts of n draws lie within five standard errors of what they should be. */
 static void check_share(size_t count, size_t n, double p)
@@ -265,7 +268,7 @@ static void parameters_are_drawn_from_their_posterior(void **state)
     mn_model_free(bct);
 }
 
-/* ---- generated ---- */
+/* ---- generated ----------------------------------------------------------------------------------------------------- */
 
 static void symbols_follow_the_tree(void **state)
 {
@@ -325,9 +328,10 @@ static void data_of_a_tree_give_the_tree_back(void **state)
     free(ids);
 }
 
-/* ---- members of sessions ---- */
+/* ---- members of sessions ------------------------------------------------------------------------------------------- */
 
-/* The members are the trees of `all`, a model that has learnt the same, with their posteriors and what they predict after ids. */
+/* The members are the trees of `all`, a model that has learnt the same, with their posteriors and what they predict after
+ * ids. */
 static void check_members(mn_session *s, const mn_model *all, const int32_t *ids, size_t n)
 {
     size_t A = mn_model_alphabet(all), members, trees_n, D = mn_bct_depth(all);
@@ -404,11 +408,16 @@ static void a_short_past_ends_at_its_deepest_context(void **state)
     assert_int_equal(n, 5); /* all there are, though there was room for two */
     assert_true(fabs(exp(weights[0]) - 77. / 141) < 1e-12 && fabs(exp(weights[1]) - 7. / 47) < 1e-12);
     for (size_t i = 0; i < 4; i++) assert_true(fabs(exp(lp[i]) - .5) < 1e-12); /* 6 and 6 of 12 */
+    double floor[2] = {lp[0], lp[1]};
+    mn_credible_floor(floor, (const uint64_t[]){6, 6}, 2, .05);
+    assert_true(exp(floor[0]) < .4 && exp(floor[0]) > .01);
+    TRY(mn_session_floors(s, .05, weights, lp, 2, &n, NULL));
+    for (size_t i = 0; i < 4; i++) assert_true(fabs(exp(lp[i]) - exp(floor[i % 2])) < 1e-12);
     mn_worker_free(worker);
     mn_model_free(bct);
 }
 
-/* ---- allocation failure: the build routes the allocations of this program through these ---- */
+/* ---- allocation failure: the build routes the allocations of this program through these ---------------------------- */
 
 static size_t until_failure = SIZE_MAX; /* so many succeed, the next one fails, and all after it */
 

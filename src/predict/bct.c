@@ -6,8 +6,7 @@
 #include <string.h>
 
 #define LN2 0.69314718055994530942
-
-enum { CHUNK = 4096 }; /* symbols at a time */
+#define PI 3.14159265358979323846
 
 /* ---- figures of a node ---- */
 
@@ -17,14 +16,28 @@ static double log_gamma(double x)
     return lgamma_r(x, &sign);
 }
 
+/* ln G(x+1/2) - (x ln x - x + ln(2 pi)/2), x > 0: Stirling's series about the middle. */
+static double stirling_rest(double x)
+{
+    double y = 1 / (x * x);
+    if (x < 16) return log_gamma(x + .5) - (x * log(x) - x + .5 * log(2 * PI));
+    return (-1. / 24 + y * (7. / 2880 - y * (31. / 40320 - y * (127. / 215040)))) / x;
+}
+
+/* With z = n + (A-1)/2 the large parts of the gamma functions meet in c ln(c/z), that of a count near z in log1p: what is left of
+ * ten million symbols of which one is rare keeps its digits. */
 double mn_bct_log_estimate(const mn_bct *bct, uint32_t node)
 {
-    size_t n;
-    const mn_bct_entry *e = mn_bct_entries(&bct->store, node, &n);
-    double half = .5 * (double)bct->model.A, none = log_gamma(.5), sum = 0;
-    for (size_t i = 0; i < n; i++)
-        if (e[i].count) sum += log_gamma(e[i].count + .5) - none;
-    return sum - (log_gamma(bct->store.nodes[node].total + half) - log_gamma(half));
+    size_t size;
+    const mn_bct_entry *e = mn_bct_entries(&bct->store, node, &size);
+    double more = .5 * ((double)bct->model.A - 1), n = bct->store.nodes[node].total, z = n + more;
+    double sum = more - more * log(z) - .5 * log(2 * PI) - stirling_rest(z) + log_gamma(more + .5);
+    if (n < 1) return 0;
+    for (size_t i = 0; i < size; i++) {
+        double c = e[i].count;
+        if (c > 0) sum += c * log1p(-(n - c + more) / z) + .5 * LN2 + stirling_rest(c);
+    }
+    return sum;
 }
 
 double mn_bct_log_odds(const mn_bct_node *node)
@@ -40,6 +53,37 @@ double mn_bct_log_weighted(const mn_bct *bct, uint32_t node, size_t depth)
     return bct->log_beta + estimate + (odds > 0 ? log1p(exp(-odds)) : log1p(exp(odds)) - odds);
 }
 
+/* ---- probabilities ---- */
+
+static void add_counts(double *p, const mn_bct_store *store, uint32_t node, double factor)
+{
+    size_t n;
+    const mn_bct_entry *e = mn_bct_entries(store, node, &n);
+    for (size_t i = 0; i < n; i++)
+        if (e[i].count) p[e[i].key - 1] += factor * e[i].count;
+}
+
+/* At depth d a part r/(r+1) of the weight that is left stays; then p(s) = sum over depths of weight (c_s + 1/2)/(n + A/2). */
+void mn_bct_mix(double *p, const mn_bct *bct, const uint32_t *path, size_t found, const mn_bct_store *own, const uint32_t *own_path,
+                size_t own_found, size_t length)
+{
+    size_t A = bct->model.A, all = found > own_found ? found : own_found;
+    double left = 1, even = 0;
+    memset(p, 0, A * sizeof *p);
+    for (size_t d = 0; d < all; d++) {
+        const mn_bct_node *v = d < found ? &bct->store.nodes[path[d]] : NULL, *mine = d < own_found ? &own->nodes[own_path[d]] : NULL;
+        double odds = mn_bct_odds(mine ? mine : v), weight = d == length ? left : left * (odds / (odds + 1));
+        double total = (v ? (double)v->total : 0) + (mine ? (double)mine->total : 0);
+        double factor = weight / (total + .5 * (double)A);
+        left = d == length ? 0 : left / (odds + 1);
+        even += .5 * factor;
+        if (v) add_counts(p, &bct->store, path[d], factor);
+        if (mine) add_counts(p, own, own_path[d], factor);
+    }
+    even += left / (double)A;
+    for (size_t a = 0; a < A; a++) p[a] += even;
+}
+
 /* ---- making one ---- */
 
 void mn_bct_free(mn_model *model)
@@ -49,6 +93,7 @@ void mn_bct_free(mn_model *model)
     mn_bct_unmap(b);
     free(b->names);
     free(b->name_at);
+    free(b->recent);
     free(b->window);
     free(b->path);
     free(b->before);
@@ -86,7 +131,8 @@ static void set_prior(mn_bct *b, double beta)
 static mn_status fill(mn_bct *b, const mn_bct_opts *opts, mn_err *err)
 {
     MN_TRY(set_names(b, opts->names, err));
-    MN_ALLOC_OR_FAIL(b->window, b->D + CHUNK, err);
+    MN_ALLOC_OR_FAIL(b->recent, b->D, err);
+    MN_ALLOC_OR_FAIL(b->window, b->D + MN_BCT_CHUNK, err);
     MN_ALLOC_OR_FAIL(b->path, b->D + 1, err);
     MN_ALLOC_OR_FAIL(b->before, b->D + 1, err);
     MN_ALLOC_OR_FAIL(b->entry, b->D + 1, err);
@@ -112,177 +158,6 @@ mn_status mn_bct_new(mn_model **out, const mn_bct_opts *opts, mn_err *err)
     if (status != MN_OK) return mn_bct_free(&b->model), status;
     *out = &b->model;
     return MN_OK;
-}
-
-/* ---- learning ---- */
-
-/* at points behind the context: its symbols are at[-1], at[-2], ... */
-
-static void begin(mn_bct *b)
-{
-    b->known = b->start < 0 ? 0 : b->D;
-    b->linked = false;
-    for (size_t k = 0; k < b->known; k++) b->window[k] = b->start;
-    memset(b->path, 0, (b->D + 1) * sizeof *b->path);
-}
-
-/* Completes the path downwards as far as there are nodes; how many there are. */
-static size_t find_path(mn_bct *b, const int32_t *at)
-{
-    for (size_t d = 0; d < b->known; d++) {
-        if (b->path[d + 1]) continue;
-        uint32_t child = mn_bct_child(&b->store, b->path[d], (uint32_t)at[-1 - (ptrdiff_t)d]);
-        if (!child) return d + 1;
-        b->path[d + 1] = child;
-    }
-    return b->known + 1;
-}
-
-/* Makes the nodes that are missing. */
-static mn_status make_path(mn_bct *b, size_t found, const int32_t *at, mn_err *err)
-{
-    for (size_t d = found; d <= b->D; d++)
-        MN_TRY(mn_bct_child_at(&b->path[d], &b->store, b->path[d - 1], (uint32_t)at[-(ptrdiff_t)d], b->fresh, err));
-    return MN_OK;
-}
-
-/* The probability of x in the present context, then x counts. Upwards from the leaf: p = (r p_e + p_child)/(r + 1), r <- r p_e/p_child.
- * In nodes that have seen nothing p = p_e = 1/A. */
-static double update(mn_bct *b, size_t found)
-{
-    double half = .5 * (double)b->model.A, p = 1 / (double)b->model.A;
-    for (size_t d = b->D; d >= found; d--) {
-        b->store.nodes[b->path[d]].total = 1;
-        b->store.entries[b->entry[d]].count = 1;
-    }
-    for (size_t d = found; d-- > 0;) {
-        mn_bct_node *v = &b->store.nodes[b->path[d]];
-        mn_bct_entry *e = &b->store.entries[b->entry[d]];
-        double estimate = (e->count++ + .5) / (v->total++ + half), odds = mn_bct_odds(v), below = p;
-        if (d == b->D) {
-            p = estimate;
-        } else {
-            p = (odds * estimate + below) / (odds + 1);
-            mn_bct_raise(v, estimate / below);
-        }
-    }
-    return p;
-}
-
-/* The nodes of the next context, as far as they are known. */
-static void follow(mn_bct *b)
-{
-    uint32_t *path = b->path;
-    b->path = b->before;
-    b->before = path;
-    for (size_t d = 0; d < b->D; d++) b->path[d + 1] = b->store.entries[b->entry[d]].link;
-    b->linked = true;
-}
-
-static void set_links(mn_bct *b, uint32_t x)
-{
-    for (size_t d = b->D; d-- > 0;) {
-        mn_bct_entry *e = (mn_bct_entry *)mn_bct_find(&b->store, b->before[d], x);
-        if (e->link) return;
-        e->link = b->path[d + 1];
-    }
-}
-
-static mn_status learn_one(double *p, mn_bct *b, size_t found, const int32_t *at, mn_err *err)
-{
-    MN_TRY(make_path(b, found, at, err));
-    if (b->linked && b->D) set_links(b, (uint32_t)at[-1]);
-    for (size_t d = 0; d <= b->D; d++)
-        MN_TRY(mn_bct_entry_at(&b->entry[d], &b->store, b->path[d], (uint32_t)at[0], err));
-    *p = update(b, found);
-    follow(b);
-    return MN_OK;
-}
-
-static mn_status writable(mn_bct *b, mn_err *err)
-{
-    mn_bct_store copy;
-    if (!b->store.mapped) return MN_OK;
-    MN_TRY(mn_bct_check_all(b, err));
-    MN_TRY(mn_bct_store_copy(&copy, &b->store, err));
-    b->store = copy;
-    mn_bct_unmap(b);
-    return MN_OK;
-}
-
-static mn_status check_symbols(const mn_bct *b, const int32_t *ids, size_t n, mn_err *err)
-{
-    for (size_t i = 0; i < n; i++)
-        if (ids[i] < 0 || (size_t)ids[i] >= b->model.A)
-            return mn_fail(err, MN_ERR_INPUT, "symbol %d: the model has %zu", ids[i], b->model.A);
-    if (n > UINT32_MAX - b->predicted)
-        return mn_fail(err, MN_ERR_LIMIT, "a context tree counts up to %u symbols", UINT32_MAX);
-    return MN_OK;
-}
-
-static bool beaten(const double *p, size_t A, int32_t x)
-{
-    for (size_t a = 0; a < A; a++)
-        if (p[a] > p[x] || (p[a] == p[x] && a < (size_t)x)) return true;
-    return false;
-}
-
-/* One symbol, at[0]. p: [A], a scratch. */
-static mn_status step(mn_bct *b, double *lp, bool *lost, double *p, const int32_t *at, mn_err *err)
-{
-    bool whole = b->known == b->D;
-    size_t found = find_path(b, at);
-    double px = 1;
-    if (lost || (lp && !whole)) mn_bct_mix(p, b, b->path, found, NULL, NULL, 0, b->known);
-    if (lost) *lost = beaten(p, b->model.A, at[0]);
-    if (whole) {
-        MN_TRY(learn_one(&px, b, found, at, err));
-    } else {
-        if (lp) px = p[at[0]];
-        memset(b->path, 0, (b->D + 1) * sizeof *b->path);
-        b->known++;
-    }
-    if (lp) *lp = log(px);
-    b->predicted += whole;
-    b->symbols++;
-    return MN_OK;
-}
-
-/* The same for n <= CHUNK of them; window holds the context, then them. */
-static mn_status run(mn_bct *b, double *lp, bool *lost, double *p, const int32_t *ids, size_t n, mn_err *err)
-{
-    int32_t *at = b->window + b->known;
-    size_t before = b->known;
-    memcpy(at, ids, n * sizeof *ids);
-    for (size_t i = 0; i < n; i++) MN_TRY(step(b, lp ? lp + i : NULL, lost ? lost + i : NULL, p, at + i, err));
-    memmove(b->window, b->window + before + n - b->known, b->known * sizeof *b->window);
-    return MN_OK;
-}
-
-mn_status mn_bct_predict_all(mn_model *bct, double *lp, bool *lost, double *next, const int32_t *ids, size_t n, bool begins,
-                             mn_err *err)
-{
-    mn_bct *b = (mn_bct *)bct;
-    double *p;
-    mn_status status = MN_OK;
-    MN_TRY(check_symbols(b, ids, n, err));
-    MN_TRY(writable(b, err));
-    MN_ALLOC_OR_FAIL(p, b->model.A, err);
-    if (begins) begin(b);
-    for (size_t i = 0, m; i < n && status == MN_OK; i += m) {
-        m = n - i < CHUNK ? n - i : CHUNK;
-        status = run(b, lp ? lp + i : NULL, lost ? lost + i : NULL, p, ids + i, m, err);
-    }
-    free(p);
-    if (status != MN_OK || !next) return status;
-    mn_bct_mix(next, b, b->path, find_path(b, b->window + b->known), NULL, NULL, 0, b->known);
-    for (size_t a = 0; a < b->model.A; a++) next[a] = log(next[a]);
-    return MN_OK;
-}
-
-mn_status mn_bct_learn(mn_model *bct, const int32_t *ids, size_t n, bool begins, mn_err *err)
-{
-    return mn_bct_predict_all(bct, NULL, NULL, NULL, ids, n, begins, err);
 }
 
 /* ---- what is known ---- */
@@ -322,12 +197,20 @@ size_t mn_bct_contexts(const mn_model *bct)
     return ((const mn_bct *)bct)->store.n_nodes;
 }
 
+mn_status mn_bct_check_symbols(const mn_bct *bct, const int32_t *ids, size_t n, mn_err *err)
+{
+    for (size_t i = 0; i < n; i++)
+        if (ids[i] < 0 || (size_t)ids[i] >= bct->model.A)
+            return mn_fail(err, MN_ERR_INPUT, "symbol %d: the model has %zu", ids[i], bct->model.A);
+    return MN_OK;
+}
+
 mn_status mn_bct_counts(const mn_model *bct, uint64_t *counts, const int32_t *context, size_t length, mn_err *err)
 {
     const mn_bct *b = (const mn_bct *)bct;
     uint32_t node = 0;
     size_t n;
-    MN_TRY(check_symbols(b, context, 0, err));
+    MN_TRY(mn_bct_check_symbols(b, context, length, err));
     if (length > b->D) return mn_fail(err, MN_ERR_INPUT, "a context of %zu symbols: the tree's depth is %zu", length, b->D);
     MN_TRY(mn_bct_check(b, context, length, err));
     memset(counts, 0, b->model.A * sizeof *counts);

@@ -1,4 +1,5 @@
-/* Exact draws from the posterior: of trees, from the root down (Papageorgiou and Kontoyiannis 2022), and of parameters at their leaves. */
+/* Exact draws from the posterior: of trees, from the root down (Papageorgiou and Kontoyiannis 2022), and of parameters at
+ * their leaves. */
 #include <math.h>
 
 #include "predict/bct_file.h"

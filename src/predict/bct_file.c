@@ -94,9 +94,9 @@ static mn_status put_nodes(writer *w, const mn_bct_store *store, mn_err *err)
 static mn_status put_texts(writer *w, const mn_bct *b, size_t names_bytes, mn_err *err)
 {
     unsigned char *texts;
-    size_t recent = b->known * sizeof *b->window, len = recent + names_bytes;
+    size_t recent = b->known * sizeof *b->recent, len = recent + names_bytes;
     MN_ALLOC_OR_FAIL(texts, len, err);
-    if (recent) memcpy(texts, b->window, recent);
+    if (recent) memcpy(texts, b->recent, recent);
     memcpy(texts + recent, b->names, names_bytes);
     hash_of(w->table + HASH * w->blocks++, texts, len);
     mn_status status = mn_file_put(&w->out, texts, len, err);
@@ -176,10 +176,10 @@ static bool sound_entries(const mn_bct_store *s, const mn_bct_entry *e, size_t n
     return true;
 }
 
-static bool sound_nodes(const mn_bct_store *s, const mn_bct_node *v, size_t n)
+static bool sound_nodes(const mn_bct_store *s, const mn_bct_node *v, size_t first, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        if (v[i].used > s->A) return false;
+        if (v[i].used > s->A || (s->dense && v[i].block != (first + i) * s->A)) return false;
         size_t size = s->dense ? s->A : v[i].used ? mn_bct_block_size(v[i].used) : 0;
         if (size > s->n_entries || v[i].block > s->n_entries - size) return false;
     }
@@ -199,7 +199,7 @@ static mn_status check_block(const mn_bct *b, size_t i, mn_err *err)
     const void *data = nodes ? (const void *)(s->nodes + first) : s->entries + first;
     hash_of(hash, data, n * (nodes ? sizeof *s->nodes : sizeof *s->entries));
     if (memcmp(hash, u->table + HASH * i, HASH) != 0) return changed(b, data, err);
-    if (!(nodes ? sound_nodes(s, data, n) : sound_entries(s, data, n))) return changed(b, data, err);
+    if (!(nodes ? sound_nodes(s, data, first, n) : sound_entries(s, data, n))) return changed(b, data, err);
     atomic_store_explicit(&u->good[i], 1, memory_order_relaxed);
     return MN_OK;
 }
@@ -224,14 +224,21 @@ mn_status mn_bct_check_way(const mn_bct *b, const int32_t *context, size_t lengt
     }
 }
 
-/* With every block good: children come after their parents, so that no way is endless. */
-static mn_status check_order(const mn_bct *b, mn_err *err)
+/* With every block good: entries stand in the order of their nodes, each node has as many as it says, and children come after their
+ * parents. So learning, which trusts these, stays inside, and no way is endless, even in a file that somebody has made up. */
+static mn_status check_shape(const mn_bct *b, mn_err *err)
 {
-    size_t n;
-    for (size_t i = 0; i < b->store.n_nodes; i++) {
+    size_t at = !b->store.dense, n;
+    for (size_t i = 0; i < b->store.n_nodes; i++, at += n) {
         const mn_bct_entry *e = mn_bct_entries(&b->store, (uint32_t)i, &n);
-        for (size_t k = 0; k < n; k++)
-            if (e[k].child && e[k].child <= i) return changed(b, &e[k], err);
+        const mn_bct_node *v = &b->store.nodes[i];
+        uint32_t used = 0;
+        if (n && v->block != at) return changed(b, v, err);
+        for (size_t k = 0; k < n; k++) {
+            if ((e[k].child && e[k].child <= i) || (b->store.dense && e[k].key && e[k].key != k + 1)) return changed(b, &e[k], err);
+            used += e[k].key != 0;
+        }
+        if (used != v->used) return changed(b, v, err);
     }
     return MN_OK;
 }
@@ -240,7 +247,7 @@ mn_status mn_bct_check_all(const mn_bct *b, mn_err *err)
 {
     if (!b->unchecked) return MN_OK;
     for (size_t i = 0; i < b->unchecked->blocks; i++) MN_TRY(check_block(b, i, err));
-    return check_order(b, err);
+    return check_shape(b, err);
 }
 
 void mn_bct_unmap(mn_bct *b)
@@ -276,6 +283,7 @@ static bool sizes_fit(const header *h, uint64_t size)
     const uint64_t most = UINT32_MAX;
     if (h->A < 2 || h->A > 65536 || h->D > 1024 || h->known > h->D || h->dense > 1) return false;
     if (!h->n_nodes || h->n_nodes > most || !h->n_entries || h->n_entries > most || h->names_bytes > size) return false;
+    if (h->dense && h->n_entries != h->n_nodes * h->A) return false;
     if (h->start < -1 || h->start >= (int64_t)h->A) return false;
     uint64_t blocks = blocks_of(h->n_entries) + blocks_of(h->n_nodes) + 1;
     return size == sizeof *h + h->n_entries * sizeof(mn_bct_entry) + h->n_nodes * sizeof(mn_bct_node) +
@@ -327,7 +335,7 @@ static mn_status make(mn_bct **out, const header *h, const unsigned char *texts,
     free(names);
     if (status != MN_OK) return status;
     mn_bct *b = *out = (mn_bct *)model;
-    if (recent) memcpy(b->window, texts, recent);
+    if (recent) memcpy(b->recent, texts, recent);
     b->known = h->known;
     b->symbols = h->symbols;
     b->predicted = h->predicted;
@@ -341,7 +349,7 @@ static mn_status make(mn_bct **out, const header *h, const unsigned char *texts,
 static bool sound_figures(const mn_bct *b)
 {
     for (size_t k = 0; k < b->known; k++)
-        if (b->window[k] < 0 || (size_t)b->window[k] >= b->model.A) return false;
+        if (b->recent[k] < 0 || (size_t)b->recent[k] >= b->model.A) return false;
     return b->beta > 0 && b->beta <= 1 && isfinite(b->log_beta) && isfinite(b->log_rest) && b->fresh.odds > 0 &&
            isfinite(b->fresh.odds) && !b->fresh.total && !b->fresh.used && !b->fresh.block;
 }

@@ -12,7 +12,8 @@
 /* Sees to it that the nodes and entries on the way of a context (most recent symbol first), as far as there are any, are what was
  * saved, and that no index in them leads outside. Thread-safe. MN_ERR_INPUT. */
 MN_CHECKED mn_status mn_bct_check_way(const mn_bct *bct, const int32_t *context, size_t length, mn_err *err);
-/* The same of the whole tree, before algorithms that go everywhere; also that each child comes after its parent. MN_ERR_INPUT. */
+/* The same of the whole tree, before algorithms that go everywhere or learn in place; also that its shape is one that saving makes, with
+ * each child after its parent. O(size) once for a large tree, else O(1). MN_ERR_INPUT. */
 MN_CHECKED mn_status mn_bct_check_all(const mn_bct *bct, mn_err *err);
 /* Leaves the mapping, once the store is not in it. */
 void mn_bct_unmap(mn_bct *bct);

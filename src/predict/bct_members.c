@@ -6,7 +6,7 @@
 #include "predict/credible.h"
 #include "predict/tree.h"
 
-/* ---- making and freeing ------------------------------------------------------------------------------------------------- */
+/* ---- making and freeing -------------------------------------------------------------------------------------------- */
 
 mn_status mn_bct_members_open(mn_bct_members *out, const mn_bct *bct, mn_err *err)
 {
@@ -36,7 +36,7 @@ void mn_bct_members_free(mn_bct_members *members)
     *members = (mn_bct_members){0};
 }
 
-/* ---- weights -------------------------------------------------------------------------------------------------------------- */
+/* ---- weights ------------------------------------------------------------------------------------------------------- */
 
 /* What a session has learnt, node by node beside the model's. */
 typedef struct lesson {
@@ -53,7 +53,8 @@ static double log_rising(double x, double n)
     return lgamma_r(x + n, &sign) - lgamma_r(x, &sign);
 }
 
-/* ln P_e of the model's counts and the session's together, over that of the model's alone. node: the model's, if it is known. */
+/* ln P_e of the model's counts and the session's together, over that of the model's alone. node: the model's, if it is
+ * known. */
 static double learnt_at(const lesson *l, uint32_t own_node, uint32_t node, bool known)
 {
     size_t n;
@@ -106,7 +107,7 @@ static void weigh(mn_bct_members *m, const mn_bct *bct, const mn_bct_store *own)
     }
 }
 
-/* ---- what they say -------------------------------------------------------------------------------------------------------- */
+/* ---- what they say ------------------------------------------------------------------------------------------------- */
 
 static void add_counts(uint64_t *counts, const mn_bct_store *store, const int32_t *context, size_t depth)
 {

@@ -53,35 +53,6 @@ size_t mn_bct_session_context(const mn_session *session, int32_t *context)
 
 /* ---- probabilities ---- */
 
-static void add_counts(double *p, const mn_bct_store *store, uint32_t node, double factor)
-{
-    size_t n;
-    const mn_bct_entry *e = mn_bct_entries(store, node, &n);
-    for (size_t i = 0; i < n; i++)
-        if (e[i].count) p[e[i].key - 1] += factor * e[i].count;
-}
-
-/* At depth d a part r/(r+1) of the weight that is left stays; then p(s) = sum over depths of weight (c_s + 1/2)/(n + A/2). */
-void mn_bct_mix(double *p, const mn_bct *bct, const uint32_t *path, size_t found, const mn_bct_store *own, const uint32_t *own_path,
-                size_t own_found, size_t length)
-{
-    size_t A = bct->model.A, all = found > own_found ? found : own_found;
-    double left = 1, even = 0;
-    memset(p, 0, A * sizeof *p);
-    for (size_t d = 0; d < all; d++) {
-        const mn_bct_node *v = d < found ? &bct->store.nodes[path[d]] : NULL, *mine = d < own_found ? &own->nodes[own_path[d]] : NULL;
-        double odds = mn_bct_odds(mine ? mine : v), weight = d == length ? left : left * (odds / (odds + 1));
-        double total = (v ? (double)v->total : 0) + (mine ? (double)mine->total : 0);
-        double factor = weight / (total + .5 * (double)A);
-        left = d == length ? 0 : left / (odds + 1);
-        even += .5 * factor;
-        if (v) add_counts(p, &bct->store, path[d], factor);
-        if (mine) add_counts(p, own, own_path[d], factor);
-    }
-    even += left / (double)A;
-    for (size_t a = 0; a < A; a++) p[a] += even;
-}
-
 /* The session's own nodes of the context, without those that have unlearnt all they knew. */
 static size_t walk_own(bct_session *s, size_t length)
 {

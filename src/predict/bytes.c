@@ -57,8 +57,8 @@ static bool ends_generation(const mn_model *model, int32_t id)
     return false;
 }
 
-static mn_status tokenize(const mn_model *model, int32_t *ids, size_t cap, size_t *n, const char *text, size_t len, bool opening,
-                          mn_err *err)
+static mn_status tokenize(const mn_model *model, int32_t *ids, size_t cap, size_t *n, const char *text, size_t len,
+                          bool opening, mn_err *err)
 {
     (void)model, (void)opening, (void)err;
     for (size_t i = 0; i < len && i < cap; i++) ids[i] = (unsigned char)text[i];
@@ -133,7 +133,7 @@ static void rewound(mn_session *session, size_t length)
     if (length < session->n) go_back((bytes_session *)session, length);
 }
 
-/* A symbol that only conditions leaves its path in the session too, without counts: a longer context may come to be learnt there. */
+/* A symbol that only conditions leaves its path too, without counts: a longer context may come to be learnt there. */
 static mn_status append(mn_session *session, const int32_t *ids, size_t n, bool learn, mn_err *err)
 {
     bytes_session *s = (bytes_session *)session;

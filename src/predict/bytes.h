@@ -1,8 +1,8 @@
-/* Inside of the byte model. Each context of whole bytes (and, with switching, of parts of the nearest bytes) has a binary tree of
- * decisions for the byte that follows. Where only one byte has followed so far, the rest of its path is one node, a tail: all its
- * decisions have seen the same, in this context and in every longer one, so their numbers are equal. The end of byte x in context s
- * leads to the tree of context xs, so that a context is found without a search: by the end of the last byte in the context one shorter.
- * Private to src/predict. */
+/* Inside of the byte model. Each context of whole bytes (and, with switching, of parts of the nearest bytes) has a binary tree
+ * of decisions for the byte that follows. Where only one byte has followed so far, the rest of its path is one node, a tail:
+ * all its decisions have seen the same, in this context and in every longer one, so their numbers are equal. The end of byte x
+ * in context s leads to the tree of context xs, so that a context is found without a search, from the end of the last byte in
+ * the context one shorter. Private to src/predict. */
 #ifndef MN_BYTES_H
 #define MN_BYTES_H
 
@@ -11,10 +11,10 @@
 /* A decision, or a tail. */
 typedef struct mn_bytes_node {
     double odds;       /* of the estimate here against the longer contexts' */
-    double c[2];       /* zeros and ones; where only one has been seen, the other's place has minus the odds of the estimate by counts
-                          against certainty. A tail counts its own byte's bits as zeros */
-    uint32_t next[2];  /* nodes of the next decision, or of the longer context's first; 0: none yet. A tail: MN_BYTES_TAIL + byte, and
-                          the longer context's first */
+    double c[2];       /* zeros and ones; where only one has been seen, the other's place has minus the odds of the estimate by
+                          counts against certainty. A tail counts its own byte's bits as zeros */
+    uint32_t next[2];  /* the next decision, or after the last the longer context's first; 0: none yet. A tail: MN_BYTES_TAIL +
+                          byte, and the longer context's first */
 } mn_bytes_node;
 
 #define MN_BYTES_TAIL 0xffffff00u
@@ -64,7 +64,6 @@ typedef struct mn_bytes_cursor {
 typedef struct mn_bytes_paths {
     uint32_t *place, *leaf; /* [C] where a context's tree hangs; where the byte ends in it */
     uint32_t *tail;         /* [C] its tail for the byte */
-    uint32_t *first;        /* [C] its first node */
     unsigned char *decided; /* [C] decisions before the tail, 0..8 */
     uint32_t *nodes;        /* [9,C]: of each decision */
     double *tail_p;         /* [C] probability of a bit of the tail */
@@ -92,9 +91,11 @@ void mn_bytes_start(mn_bytes_cursor *cursor, const mn_bytes *b);
 void mn_bytes_locate(mn_bytes_cursor *cursor, const mn_bytes *b, const mn_bytes_store *store, const int32_t *ids, size_t n);
 /* Room for one more byte. */
 MN_CHECKED mn_status mn_bytes_make_room(const mn_bytes *b, mn_bytes_store *store, mn_err *err);
-/* Moves the cursor over byte x, for which there is room; learn: counts it, and returns the probability it had; else 1. */
-double mn_bytes_visit(const mn_bytes *b, mn_bytes_store *store, mn_bytes_cursor *cursor, mn_bytes_paths *paths, unsigned x, bool learn);
+/* Moves the cursor over byte x, for which there is room; learns: counts it, and returns the probability it had; else 1. */
+double mn_bytes_visit(const mn_bytes *b, mn_bytes_store *store, mn_bytes_cursor *cursor, mn_bytes_paths *paths, unsigned x,
+                      bool learns);
 /* Probabilities of the next byte, p: [256]. */
-void mn_bytes_predict(double *p, const mn_bytes *b, const mn_bytes_store *store, const mn_bytes_cursor *cursor, mn_bytes_paths *paths);
+void mn_bytes_predict(double *p, const mn_bytes *b, const mn_bytes_store *store, const mn_bytes_cursor *cursor,
+                      mn_bytes_paths *paths);
 
 #endif

@@ -54,7 +54,8 @@ mn_status mn_bytes_reserve(mn_bytes_store *s, size_t nodes, size_t changes, mn_e
     if (nodes > MOST_NODES - (size_t)s->n) return mn_fail(err, MN_ERR_LIMIT, "a byte model holds %d decisions", MOST_NODES);
     MN_TRY(grow(&s->nodes, &s->room, s->n - s->base + nodes, sizeof *s->nodes, err));
     if (!s->below) return MN_OK;
-    if (s->changes + changes >= MOST_NODES) return mn_fail(err, MN_ERR_LIMIT, "a session of a byte model makes %d changes", MOST_NODES);
+    if (s->changes + changes >= MOST_NODES)
+        return mn_fail(err, MN_ERR_LIMIT, "a session of a byte model makes %d changes", MOST_NODES);
     MN_TRY(grow_two(&s->copies, &s->copy_of, &s->copy_room, s->copied + changes, err));
     MN_TRY(grow_two(&s->old, &s->old_of, &s->change_room, s->changes + changes, err));
     return grow_slots(s, s->copied + changes, err);

@@ -4,15 +4,16 @@
 
 #include "predict/bytes.h"
 
-/* The nodes before those of contexts: 0 is none, 1 is the clock (c[0] bytes were learnt), then the places of the contexts before the
- * start of a timeline, the empty one first; then those of contexts that end inside a byte, a row for each byte before it, with one for
- * NOTHING before the start of a timeline, and the last for the nearest byte. NOTHING has the bits of byte 0. */
+/* The nodes before those of contexts: 0 is none, 1 the clock (c[0] bytes were learnt); then the places of contexts before the start
+ * of a timeline, the empty one first; then those of contexts that end inside a byte: a row for each byte after it, one for NOTHING,
+ * before the start of a timeline, and the last for the nearest byte. NOTHING has the bits of byte 0. */
 enum { CLOCK = 1, START = 4, NOTHING = 256, ROWS = 258 };
 
 /* Dirichlet parameter of the counts. 1/4 is 0.5% shorter on text than the Krichevsky-Trofimov 1/2; Veness et al. take 1/16. */
 static const double a0 = .25;
-/* Prior odds of a context's end: 1/2 at the borders of bytes (Willems), 1/10 inside a byte. */
-static const double border_odds = 1, inside_odds = 1. / 9;
+/* Prior odds of a context's end: 1/2 at the borders of bytes (Willems), 1/5 after the second, fourth and sixth bit of one. */
+static const double border_odds = 1, inside_odds = .25;
+enum { ENDS = 3 };
 /* The odds of counts against certainty stay above this: with discounted counts nothing else keeps them from 0. */
 static const double least_doubt = 1e-12;
 static const double least_odds = 1e-250, most_odds = 1e250;
@@ -29,43 +30,52 @@ static unsigned bit_of(unsigned x, unsigned p)
 
 /* ---- numbers of one decision --------------------------------------------------------------------------------- */
 
-/* The zero-redundancy estimator (Willems 2013): 1/2 by counts + 1/4 always 0 + 1/4 always 1. Probability of bit x. */
-static inline double estimate(const mn_bytes_node *v, unsigned x)
+static bool is_new(const mn_bytes_node *v)
 {
-    if (v->c[0] >= 0 && v->c[1] >= 0) return (v->c[x] + a0) / (v->c[0] + v->c[1] + 2 * a0);
-    unsigned seen = v->c[0] < 0;
-    double doubt = -v->c[!seen], total = v->c[seen] + 2 * a0;
-    return (doubt * ((x == seen ? v->c[seen] : 0) + a0) / total + (x == seen)) / (doubt + 1);
+    return v->c[0] == 0 && v->c[1] == 0;
 }
 
-static inline void count(mn_bytes_node *v, unsigned x, double discount)
+static inline double more_of(double a, double b)
 {
-    if (v->c[0] == 0 && v->c[1] == 0) {
-        v->c[!x] = -1; /* (1/2)(1/2) by counts, 1/4 by certainty */
-    } else if (v->c[x] > 0 && v->c[!x] < 0) {
-        v->c[!x] = -fmax(-v->c[!x] * (v->c[x] + a0) / (v->c[x] + 2 * a0), least_doubt);
-        v->c[x] *= discount;
-    } else {
-        v->c[x] = fmax(v->c[x], 0) * discount;
-        v->c[!x] *= discount;
-    }
-    v->c[x]++;
+    return a > b ? a : b;
+}
+
+/* The zero-redundancy estimator (Willems 2013): 1/2 by counts + 1/4 always 0 + 1/4 always 1. Probability of bit x, *by_counts
+ * that by counts alone. Without branches, which nothing could foretell: `doubt` is the odds of counts against certainty, of
+ * which there is `certainty` 0 or 1. */
+static inline double estimate(double *by_counts, const mn_bytes_node *v, unsigned x)
+{
+    double least = v->c[0] < v->c[1] ? v->c[0] : v->c[1], certainty = least < 0, doubt = more_of(-least, 1 - certainty);
+    double mine = more_of(v->c[x], 0) + a0, total = mine + more_of(v->c[!x], 0) + a0;
+    double scale = 1 / (total * (doubt + certainty));
+    *by_counts = mine * (doubt + certainty) * scale;
+    return (doubt * mine + (v->c[!x] < 0) * total) * scale;
+}
+
+static inline void count(mn_bytes_node *v, unsigned x, double by_counts, double discount)
+{
+    double other = v->c[!x];
+    v->c[!x] = other < 0 ? -more_of(-other * by_counts, least_doubt) : other * discount;
+    v->c[x] = more_of(v->c[x], 0) * discount + 1;
 }
 
 /* Probability of bit x in a context that may go on to a longer one, which says `below`. */
 static inline double weigh(const mn_bytes_node *v, unsigned x, double below)
 {
-    return (v->odds * estimate(v, x) + below) / (v->odds + 1);
+    double by_counts, scale = 1 / (v->odds + 1);
+    if (is_new(v)) return .5;
+    return v->odds * estimate(&by_counts, v, x) * scale + scale * below;
 }
 
-/* The same, and learns it. With P(here), P(longer) the parts of the probability, S their sum, both become a S + (1 - 2a) P
+/* Learns it too. With P(here), P(longer) the parts of the probability, S their sum, both become a S + (1 - 2a) P
  * (Veness et al. 2012, algorithm 1); a = 0 is weighting. */
 static inline double learn(mn_bytes_node *v, unsigned x, double below, double a, double discount)
 {
-    double here = v->odds * estimate(v, x), sum = here + below, p = sum / (v->odds + 1);
-    v->odds = fmin(fmax((a * sum + (1 - 2 * a) * here) / (a * sum + (1 - 2 * a) * below), least_odds), most_odds);
-    count(v, x, discount);
-    return p;
+    double by_counts, here = v->odds * estimate(&by_counts, v, x), scale = 1 / (v->odds + 1);
+    double changed = a * (here + below), stays = 1 - 2 * a, odds = (changed + stays * here) / (changed + stays * below);
+    count(v, x, by_counts, discount);
+    v->odds = odds < least_odds ? least_odds : odds > most_odds ? most_odds : odds;
+    return here * scale + scale * below;
 }
 
 /* ---- memory ---------------------------------------------------------------------------------------------------- */
@@ -82,7 +92,6 @@ mn_status mn_bytes_paths_new(mn_bytes_paths *w, const mn_bytes *b, mn_err *err)
     MN_ALLOC_OR_FAIL(w->place, b->C, err);
     MN_ALLOC_OR_FAIL(w->leaf, b->C, err);
     MN_ALLOC_OR_FAIL(w->tail, b->C, err);
-    MN_ALLOC_OR_FAIL(w->first, b->C, err);
     MN_ALLOC_OR_FAIL(w->nodes, 9 * b->C, err);
     MN_ALLOC_OR_FAIL(w->decided, b->C, err);
     return MN_OK;
@@ -94,7 +103,6 @@ void mn_bytes_paths_free(mn_bytes_paths *w)
     free(w->place);
     free(w->leaf);
     free(w->tail);
-    free(w->first);
     free(w->nodes);
     free(w->decided);
 }
@@ -108,11 +116,11 @@ static size_t inside_bytes(const mn_bytes *b)
 mn_status mn_bytes_plant(mn_bytes *b, mn_err *err)
 {
     size_t depth = b->opts.depth, inside = inside_bytes(b), c = 0;
-    b->C = depth + 1 + 7 * inside;
+    b->C = depth + 1 + ENDS * inside;
     b->inside = (uint32_t)(START + depth + 1);
     MN_ALLOC_OR_FAIL(b->odds, b->C, err);
     for (size_t d = 0; d <= depth; d++) {
-        for (size_t j = 0; d && d <= inside && j < 7; j++) b->odds[c++] = inside_odds;
+        for (size_t j = 0; d && d <= inside && j < ENDS; j++) b->odds[c++] = inside_odds;
         b->odds[c++] = border_odds;
     }
     size_t n = (b->inside + (inside ? ROWS * 256 : 0)) / 2 + 1;
@@ -124,7 +132,8 @@ mn_status mn_bytes_plant(mn_bytes *b, mn_err *err)
 
 mn_status mn_bytes_make_room(const mn_bytes *b, mn_bytes_store *store, mn_err *err)
 {
-    /* A split gives at most 8 nodes, a new path 1, and each changes at most its 8 decisions, a tail and the place it hangs at, twice. */
+    /* For each context: a split gives at most 8 nodes and a new path 1; changed are at most 8 decisions, a tail, and the place
+     * where the tree hangs, twice. */
     return mn_bytes_reserve(store, 10 * b->C, 20 * b->C + 1, err);
 }
 
@@ -171,7 +180,7 @@ static void find_places(uint32_t *place, const mn_bytes *b, const mn_bytes_curso
     *place++ = cursor->place[0];
     for (size_t d = 1; d <= b->opts.depth; d++) {
         uint32_t row = b->inside + 256 * (d == 1 ? ROWS - 1u : cursor->last[0]);
-        for (unsigned j = 1; d <= inside && j < 8; j++) *place++ = row + (1u << j | (cursor->last[d - 1] & 255u) >> (8 - j));
+        for (unsigned j = 2; d <= inside && j < 8; j += 2) *place++ = row + (1u << j | (cursor->last[d - 1] & 255u) >> (8 - j));
         *place++ = cursor->place[d];
     }
 }
@@ -181,7 +190,7 @@ static void move(mn_bytes_cursor *cursor, const mn_bytes *b, const uint32_t *lea
     size_t inside = inside_bytes(b), c = 0;
     for (size_t d = 1; d <= b->opts.depth; d++) {
         cursor->place[d] = leaf[c];
-        c += d <= inside ? 8 : 1;
+        c += d <= inside ? ENDS + 1 : 1;
     }
     memmove(cursor->last + 1, cursor->last, sizeof cursor->last - sizeof *cursor->last);
     cursor->last[0] = (uint16_t)x;
@@ -211,77 +220,92 @@ static void split(mn_bytes_store *store, uint32_t i, unsigned p, unsigned x)
     }
 }
 
-/* Follows byte x through the tree of context c from its first node on, making what is missing. */
-static void walk(const mn_bytes *b, mn_bytes_store *store, mn_bytes_paths *w, size_t c, unsigned x)
+/* The node at a place, made where there is none. */
+static uint32_t need(mn_bytes_store *store, uint32_t place, unsigned x, double odds)
 {
-    uint32_t i = w->first[c];
-    w->tail[c] = 0;
-    for (unsigned p = 0; p < 8; p++) {
-        const mn_bytes_node *v = mn_bytes_at(store, i);
-        if (v->next[0] == MN_BYTES_TAIL + x) {
-            w->decided[c] = (unsigned char)p;
-            w->tail[c] = i;
-            w->leaf[c] = 2 * i + 1;
-            return;
-        }
-        if (is_tail(v)) split(store, i, p, x);
-        w->nodes[p * b->C + c] = i;
-        w->leaf[c] = 2 * i + bit_of(x, p);
-        i = link_at(store, w->leaf[c]);
-        if (i || p == 7) continue;
-        i = add_tail(store, x, b->odds[c]);
-        mn_bytes_change(store, w->leaf[c] / 2)->next[w->leaf[c] % 2] = i;
+    uint32_t i = link_at(store, place);
+    if (!i) {
+        i = add_tail(store, x, odds);
+        mn_bytes_change(store, place / 2)->next[place % 2] = i;
     }
-    w->decided[c] = 8;
+    if (!store->below) __builtin_prefetch(&store->nodes[i]); /* half of the time went in waiting for nodes */
+    return i;
 }
 
-/* The first node of each context. All are found before any tail is split, which would move the places in it. */
-static void find_first(const mn_bytes *b, mn_bytes_store *store, mn_bytes_paths *w, unsigned x)
+/* Follows byte x through decision p of context c; false: the rest is a tail. */
+static bool decide(const mn_bytes *b, mn_bytes_store *store, mn_bytes_paths *w, size_t c, unsigned p, unsigned x)
 {
-    for (size_t c = 0; c < b->C; c++) {
-        w->first[c] = link_at(store, w->place[c]);
-        if (w->first[c]) continue;
-        w->first[c] = add_tail(store, x, b->odds[c]);
-        mn_bytes_change(store, w->place[c] / 2)->next[w->place[c] % 2] = w->first[c];
+    uint32_t i = w->nodes[p * b->C + c];
+    const mn_bytes_node *v = mn_bytes_at(store, i);
+    if (v->next[0] == MN_BYTES_TAIL + x) {
+        w->decided[c] = (unsigned char)p;
+        w->tail[c] = i;
+        w->leaf[c] = 2 * i + 1;
+        return false;
+    }
+    if (is_tail(v)) split(store, i, p, x);
+    w->leaf[c] = 2 * i + bit_of(x, p);
+    if (p < 7) w->nodes[(p + 1) * b->C + c] = need(store, w->leaf[c], x, b->odds[c]);
+    return true;
+}
+
+/* Follows byte x through the trees of all contexts. Their first nodes are all found before any tail is split, which would move
+ * the places in it. A longer context never has more decisions before its tail than a shorter one. */
+static void walk(const mn_bytes *b, mn_bytes_store *store, mn_bytes_paths *w, unsigned x)
+{
+    size_t n = b->C;
+    for (size_t c = 0; c < n; c++) w->nodes[c] = need(store, w->place[c], x, b->odds[c]);
+    memset(w->decided, 8, n);
+    for (unsigned p = 0; p < 8; p++) {
+        size_t going = 0;
+        for (size_t c = 0; c < n; c++) going += decide(b, store, w, c, p, x);
+        n = going;
     }
 }
 
 /* ---- learning a byte ------------------------------------------------------------------------------------------------- */
 
-static double learn_node(const mn_bytes *b, mn_bytes_store *store, uint32_t i, size_t c, unsigned x, double below, double a)
+static inline double learn_node(const mn_bytes *b, mn_bytes_store *store, uint32_t i, size_t c, unsigned x, double below,
+                                double a)
 {
     mn_bytes_node *v = mn_bytes_change(store, i);
-    if (c + 1 < b->C) return learn(v, x, below, a, b->opts.discount);
-    double p = estimate(v, x);
-    count(v, x, b->opts.discount);
-    return p;
+    bool fresh = is_new(v);
+    double p, by_counts;
+    if (c + 1 < b->C) {
+        p = learn(v, x, below, a, b->opts.discount);
+    } else {
+        p = estimate(&by_counts, v, x);
+        count(v, x, by_counts, b->opts.discount);
+    }
+    if (!fresh) return p;
+    v->c[!x] = -1; /* (1/2)(1/2) by counts, 1/4 by certainty */
+    return .5;     /* to the bit, as where there is no node */
 }
 
-/* A longer context has no more decisions before its tail than a shorter one, so what the tails say is found once. */
+/* What the tails say is the same for each of their bits: found once. */
 static double learn_path(const mn_bytes *b, mn_bytes_store *store, const mn_bytes_paths *w, unsigned x, double a)
 {
     double p = 1, below = 0;
-    size_t tails = b->C;
+    size_t tails = b->C, n = b->C;
     while (tails > 0 && w->decided[tails - 1] < 8) {
         tails--;
         w->tail_p[tails] = below = learn_node(b, store, w->tail[tails], tails, 0, below, a);
     }
     for (unsigned at = 0; at < 8; at++) {
-        size_t c = b->C;
-        while (c > 0 && w->decided[c - 1] <= at) c--;
-        below = c < b->C ? w->tail_p[c] : 0;
-        while (c-- > 0) below = learn_node(b, store, w->nodes[at * b->C + c], c, bit_of(x, at), below, a);
+        while (n > 0 && w->decided[n - 1] <= at) n--;
+        below = n < b->C ? w->tail_p[n] : 0;
+        for (size_t c = n; c-- > 0;) below = learn_node(b, store, w->nodes[at * b->C + c], c, bit_of(x, at), below, a);
         p *= below;
     }
     return p;
 }
 
-double mn_bytes_visit(const mn_bytes *b, mn_bytes_store *store, mn_bytes_cursor *cursor, mn_bytes_paths *w, unsigned x, bool learns)
+double mn_bytes_visit(const mn_bytes *b, mn_bytes_store *store, mn_bytes_cursor *cursor, mn_bytes_paths *w, unsigned x,
+                      bool learns)
 {
     double p = 1;
     find_places(w->place, b, cursor);
-    find_first(b, store, w, x);
-    for (size_t c = 0; c < b->C; c++) walk(b, store, w, c, x);
+    walk(b, store, w, x);
     if (learns) {
         mn_bytes_node *clock = mn_bytes_change(store, CLOCK);
         p = learn_path(b, store, w, x, b->opts.switching ? 1 / (clock->c[0] + 3) : 0);
@@ -293,7 +317,6 @@ double mn_bytes_visit(const mn_bytes *b, mn_bytes_store *store, mn_bytes_cursor 
 
 /* ---- all bytes at once ------------------------------------------------------------------------------------------------ */
 
-/* Decision p after the bits of prefix, which have probability mass: the first n contexts have nodes for it. */
 typedef struct spreading {
     double *out;
     const mn_bytes *b;
@@ -301,6 +324,7 @@ typedef struct spreading {
     mn_bytes_paths *w;
 } spreading;
 
+/* The nodes after bit `bit` at decision p, for which the first n contexts have nodes. How many there are. */
 static size_t follow(const spreading *s, unsigned p, size_t n, unsigned bit)
 {
     const uint32_t *from = s->w->nodes + p * s->b->C;
@@ -313,17 +337,19 @@ static size_t follow(const spreading *s, unsigned p, size_t n, unsigned bit)
     return n;
 }
 
+/* Of bit `bit` at decision p. */
 static double probability(const spreading *s, unsigned p, size_t n, unsigned bit)
 {
-    double below = .5;
+    double below = .5, by_counts;
     for (size_t c = n; c-- > 0;) {
         const mn_bytes_node *v = mn_bytes_at(s->store, s->w->nodes[p * s->b->C + c]);
         unsigned x = is_tail(v) ? bit_of(v->next[0], p) != bit : bit;
-        below = c + 1 < s->b->C ? weigh(v, x, below) : estimate(v, x);
+        below = c + 1 < s->b->C ? weigh(v, x, below) : estimate(&by_counts, v, x);
     }
     return below;
 }
 
+/* Gives the bytes that begin with p bits, prefix, their shares of its probability. */
 static void spread(const spreading *s, unsigned p, size_t n, unsigned prefix, double mass)
 {
     if (p == 8) {
@@ -334,7 +360,8 @@ static void spread(const spreading *s, unsigned p, size_t n, unsigned prefix, do
         spread(s, p + 1, p < 7 ? follow(s, p, n, bit) : 0, prefix << 1 | bit, mass * probability(s, p, n, bit));
 }
 
-void mn_bytes_predict(double *out, const mn_bytes *b, const mn_bytes_store *store, const mn_bytes_cursor *cursor, mn_bytes_paths *w)
+void mn_bytes_predict(double *out, const mn_bytes *b, const mn_bytes_store *store, const mn_bytes_cursor *cursor,
+                      mn_bytes_paths *w)
 {
     spreading s = {out, b, store, w};
     size_t n = 0;

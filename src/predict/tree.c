@@ -14,7 +14,7 @@ void mn_tree_free(mn_tree *tree)
     *tree = (mn_tree){0};
 }
 
-/* ---- writing ------------------------------------------------------------------------------------------------------ */
+/* ---- writing ------------------------------------------------------------------------------------------------------- */
 
 static mn_status grow(void **array, size_t *room, size_t need, size_t size, mn_err *err)
 {
@@ -32,7 +32,8 @@ mn_status mn_tree_put(mn_tree_writer *w, size_t depth, mn_err *err)
     mn_tree *tree = w->tree;
     void *lengths = tree->lengths, *contexts = tree->contexts;
     if (depth + 1 > *w->left)
-        return mn_fail(err, MN_ERR_LIMIT, "trees too large to be written out: over %d leaves and symbols in them", MN_TREE_MOST);
+        return mn_fail(err, MN_ERR_LIMIT, "trees too large to be written out: over %d leaves and symbols in them",
+                       MN_TREE_MOST);
     *w->left -= depth + 1;
     mn_status status = grow(&lengths, &w->room_leaves, tree->leaves + 1, sizeof *tree->lengths, err);
     tree->lengths = lengths;
@@ -63,7 +64,7 @@ mn_status mn_bct_children(mn_bct_entry **out, size_t *n, const mn_bct *bct, uint
     return MN_OK;
 }
 
-/* ---- figures -------------------------------------------------------------------------------------------------------- */
+/* ---- figures ------------------------------------------------------------------------------------------------------- */
 
 static mn_status not_a_tree(mn_err *err, size_t leaf, const char *what)
 {
@@ -137,7 +138,7 @@ mn_status mn_bct_judge(mn_tree *tree, const mn_model *model, mn_err *err)
     return status;
 }
 
-/* ---- searching ------------------------------------------------------------------------------------------------------ */
+/* ---- searching ----------------------------------------------------------------------------------------------------- */
 
 mn_status mn_tree_offsets(size_t **out, const mn_tree *tree, mn_err *err)
 {
@@ -166,7 +167,7 @@ mn_tree_way mn_tree_step(const mn_tree *tree, const size_t *offsets, mn_tree_way
     return (mn_tree_way){first, end, way.depth + 1};
 }
 
-/* ---- generation ------------------------------------------------------------------------------------------------------ */
+/* ---- generation ---------------------------------------------------------------------------------------------------- */
 
 static int32_t draw(const double *p, size_t A, double u)
 {

@@ -98,7 +98,8 @@ static mn_status put_trees(mn_buf *buf, const char *key, const mn_model *bct, co
     return mn_buf_puts(buf, "]");
 }
 
-static mn_status put_all(mn_buf *buf, const mn_model *bct, const mn_tree *trees, size_t n, const mn_tree *samples, size_t n_samples)
+static mn_status put_all(mn_buf *buf, const mn_model *bct, const mn_tree *trees, size_t n, const mn_tree *samples,
+                         size_t n_samples)
 {
     MN_TRY(mn_buf_printf(buf, "{\"symbols\": %llu, \"alphabet\": ", (unsigned long long)mn_bct_symbols(bct)));
     MN_TRY(put_alphabet(buf, bct));
@@ -109,8 +110,8 @@ static mn_status put_all(mn_buf *buf, const mn_model *bct, const mn_tree *trees,
     return mn_buf_puts(buf, "}");
 }
 
-mn_status mn_trees_json(char **out, const mn_model *bct, const mn_tree *trees, size_t n, const mn_tree *samples, size_t n_samples,
-                        mn_err *err)
+mn_status mn_trees_json(char **out, const mn_model *bct, const mn_tree *trees, size_t n, const mn_tree *samples,
+                        size_t n_samples, mn_err *err)
 {
     mn_buf buf = {0};
     mn_status status = put_all(&buf, bct, trees, n, samples, n_samples);

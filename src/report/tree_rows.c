@@ -9,7 +9,7 @@ typedef struct maker {
     const mn_tree *tree;
     const size_t *offsets; /* [leaves] */
     const mn_bct *bct;
-    uint32_t *nodes;       /* [D+1] */
+    uint32_t *nodes; /* [D+1] */
 } maker;
 
 static uint64_t followed(const maker *m, size_t leaf, size_t depth)

@@ -5,18 +5,18 @@
 #include "base/base.h"
 
 typedef struct mn_tree_row {
-    size_t parent;       /* its row */
+    size_t parent; /* its row */
     size_t depth;
     const int32_t *context; /* [depth], most recent symbol first, in the tree's own array */
-    size_t leaves;       /* 0: it branches; 1: a leaf; more: so many siblings that are leaves and were never seen, the first of them here */
-    uint64_t n;          /* symbols that followed it */
-    bool last;           /* of its siblings */
+    size_t leaves; /* 0: it branches; 1: a leaf; more: sibling leaves that were never seen, the first of them here */
+    uint64_t n; /* symbols that followed it */
+    bool last;  /* of its siblings */
 } mn_tree_row;
 
 typedef struct mn_tree_rows {
-    mn_tree_row *rows;   /* [n], released by free */
+    mn_tree_row *rows; /* [n], released by free */
     size_t n;
-    size_t leaves;       /* that they stand for: fewer than the tree's where it was cut */
+    size_t leaves; /* that they stand for: fewer than the tree's where it was cut */
 } mn_tree_rows;
 
 /* The first `most` rows. Leaves that were never seen, if siblings, are one row, their last. MN_ERR_MEMORY. O(leaves D). */

@@ -7,25 +7,28 @@
 
 enum {
     MOST_ROWS = 1000,
-    LEAST = 660,    /* width that the heading needs */
+    LEAST = 660, /* width that the heading needs */
     COLOURS = 8,
     MARGIN = 28,
-    ROW = 26,       /* height of a leaf */
-    TOP = 108,      /* where the first leaf is */
-    COUNT = 72,     /* width of a count */
+    ROW = 26,   /* height of a leaf */
+    TOP = 108,  /* where the first leaf is */
+    COUNT = 72, /* width of a count */
     BAR = 320,
-    LETTER = 8,     /* width of one */
-    LONGEST = 24    /* letters that a name has room for */
+    LETTER = 8,  /* width of one */
+    LONGEST = 24 /* letters that a name has room for */
 };
 
 static const char style[] =
-    ":root{color-scheme:light dark;--paper:#fbfaf8;--ink:#1d1f24;--soft:#5c6370;--line:#b9bec7;--s0:#2563a8;--s1:#c8553d;--s2:#2f8f6b;"
+    ":root{color-scheme:light "
+    "dark;--paper:#fbfaf8;--ink:#1d1f24;--soft:#5c6370;--line:#b9bec7;--s0:#2563a8;--s1:#c8553d;--s2:#2f8f6b;"
     "--s3:#8a5fb0;--s4:#b7862b;--s5:#3d93b4;--s6:#a0486f;--s7:#667085}"
-    "@media(prefers-color-scheme:dark){:root{--paper:#15171b;--ink:#e6e6e3;--soft:#a0a6b0;--line:#4a505a;--s0:#74aeea;--s1:#f0917a;"
+    "@media(prefers-color-scheme:dark){:root{--paper:#15171b;--ink:#e6e6e3;--soft:#a0a6b0;--line:#4a505a;--s0:#74aeea;--s1:#"
+    "f0917a;"
     "--s2:#66c8a0;--s3:#bd9ae0;--s4:#dcb560;--s5:#80c9e6;--s6:#dc8fb2;--s7:#a6aebb}}"
     "svg{background:var(--paper)}text{font:13px system-ui,-apple-system,\"Segoe UI\",Roboto,sans-serif;fill:var(--ink);"
     "dominant-baseline:central}.h{font-size:16px;font-weight:600}.s{fill:var(--soft)}.n{text-anchor:end;"
-    "font-variant-numeric:tabular-nums;fill:var(--soft)}.b{fill:var(--paper);text-anchor:middle;font-size:12px}.e{text-anchor:middle}.e,.l{paint-order:stroke;stroke:var(--paper);"
+    "font-variant-numeric:tabular-nums;fill:var(--soft)}.b{fill:var(--paper);text-anchor:middle;font-size:12px}.e{text-anchor:"
+    "middle}.e,.l{paint-order:stroke;stroke:var(--paper);"
     "stroke-width:4}"
     "path{fill:none;stroke:var(--line);stroke-width:1.5}.d{stroke-dasharray:1 4;stroke-width:1}circle{fill:var(--ink)}"
     ".c0{fill:var(--s0)}.c1{fill:var(--s1)}.c2{fill:var(--s2)}.c3{fill:var(--s3)}.c4{fill:var(--s4)}.c5{fill:var(--s5)}"
@@ -36,12 +39,12 @@ typedef struct picture {
     const mn_tree *tree;
     const mn_model *bct;
     mn_tree_rows rows;
-    double *y;            /* [rows] */
-    double *p;            /* [A] */
+    double *y; /* [rows] */
+    double *p; /* [A] */
     int32_t coloured[COLOURS];
-    size_t n_coloured;    /* symbols of a colour of their own; the others, where there are, share the last */
-    size_t lines;         /* leaves drawn, one a line */
-    double step, bar;     /* from depth to depth; where bars begin */
+    size_t n_coloured; /* symbols of a colour of their own; the others, where there are, share the last */
+    size_t lines;      /* leaves drawn, one a line */
+    double step, bar;  /* from depth to depth; where bars begin */
 } picture;
 
 static size_t letters_of(const picture *pic, int32_t id)
@@ -68,7 +71,7 @@ static double x_of(const picture *pic, size_t depth)
     return MARGIN + pic->step * (double)depth;
 }
 
-/* ---- layout --------------------------------------------------------------------------------------------------------- */
+/* ---- layout -------------------------------------------------------------------------------------------------------- */
 
 /* Leaves one below the other; a branching half-way between its first and its last child. */
 static void place(picture *pic)
@@ -105,7 +108,7 @@ static mn_status choose_colours(picture *pic, mn_err *err)
     return MN_OK;
 }
 
-/* ---- drawing ------------------------------------------------------------------------------------------------------------ */
+/* ---- drawing ------------------------------------------------------------------------------------------------------- */
 
 static void put_heading(picture *pic)
 {
@@ -125,8 +128,8 @@ static void put_heading(picture *pic)
         at += key_width(pic, i);
     }
     if (pic->n_coloured < mn_model_alphabet(pic->bct))
-        mn_html_rawf(h, "<circle class=\"c%d\" cx=\"%.0f\" cy=\"74\" r=\"5\"/><text x=\"%.0f\" y=\"74\">others</text>", COLOURS - 1,
-                     at + 5, at + 15);
+        mn_html_rawf(h, "<circle class=\"c%d\" cx=\"%.0f\" cy=\"74\" r=\"5\"/><text x=\"%.0f\" y=\"74\">others</text>",
+                     COLOURS - 1, at + 5, at + 15);
 }
 
 static void put_segment(picture *pic, double *at, double y, double p, size_t colour, int32_t symbol)
@@ -173,10 +176,9 @@ static void put_branch(picture *pic, size_t row)
     const mn_tree_row *r = &pic->rows.rows[row];
     double y = pic->y[row], above = pic->y[r->parent], x = x_of(pic, r->depth), middle = x - pic->step / 2;
     if (r->depth)
-        mn_html_rawf(&pic->html, "<path d=\"M%.0f %.0fC%.0f %.0f %.0f %.0f %.0f %.0f\"/>", x_of(pic, r->depth - 1), above, middle, above,
-                     middle, y, x, y);
-    if (r->leaves)
-        mn_html_rawf(&pic->html, "<path class=\"d\" d=\"M%.0f %.0fH%.0f\"/>", x, y, pic->bar);
+        mn_html_rawf(&pic->html, "<path d=\"M%.0f %.0fC%.0f %.0f %.0f %.0f %.0f %.0f\"/>", x_of(pic, r->depth - 1), above,
+                     middle, above, middle, y, x, y);
+    if (r->leaves) mn_html_rawf(&pic->html, "<path class=\"d\" d=\"M%.0f %.0fH%.0f\"/>", x, y, pic->bar);
 }
 
 static mn_status put_node(picture *pic, size_t row, mn_err *err)
@@ -215,8 +217,9 @@ static mn_status put_all(picture *pic, mn_err *err)
     size_t more = pic->tree->leaves - pic->rows.leaves;
     double width = width_of(pic), end = TOP + ROW * (double)pic->lines;
     double height = end + (more ? ROW : 0);
-    mn_html_rawf(h, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %.0f %.0f\" width=\"%.0f\" height=\"%.0f\"><style>", width,
-                 height, width, height);
+    mn_html_rawf(h,
+                 "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %.0f %.0f\" width=\"%.0f\" height=\"%.0f\"><style>",
+                 width, height, width, height);
     mn_html_raw(h, style);
     mn_html_raw(h, "</style>");
     put_heading(pic);

@@ -29,7 +29,7 @@ static mn_status put_symbol(mn_buf *buf, const mn_model *bct, int32_t id)
     return MN_OK;
 }
 
-/* ---- labels: branches and a symbol -------------------------------------------------------------------------------------- */
+/* ---- labels: branches and a symbol --------------------------------------------------------------------------------- */
 
 static mn_status put_branches(mn_buf *buf, const mn_tree_rows *rows, size_t row)
 {
@@ -57,14 +57,14 @@ static mn_status make_label(mn_buf *label, const mn_tree_rows *rows, size_t row,
     return put_label(label, rows, row, bct);
 }
 
-/* ---- what comes next ------------------------------------------------------------------------------------------------------ */
+/* ---- what comes next ----------------------------------------------------------------------------------------------- */
 
 typedef struct drawer {
     mn_buf *out, label, word;
     const mn_tree_rows *rows;
     const mn_model *bct;
-    double *p;     /* [A] */
-    int32_t *ids;  /* [A] */
+    double *p;    /* [A] */
+    int32_t *ids; /* [A] */
     size_t width, label_columns;
 } drawer;
 
