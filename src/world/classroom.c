@@ -106,6 +106,7 @@ static mn_status built_in(mn_classroom *c, mn_err *err)
     for (int a = 0; a < SYMBOLS; a++) c->agent[a] = is_teachers(a);
     memcpy(c->reward, rewards, sizeof rewards);
     MN_ALLOC_OR_FAIL(c->sentences, 3 * SYMBOLS, err);
+    c->n_sentences = 3 * SYMBOLS;
     for (size_t i = 0; i < 3 * SYMBOLS; i++) MN_TRY(copy(&c->sentences[i], sentences[i / 3][i % 3], err));
     for (size_t a = 0; a <= SYMBOLS; a++) c->first[a] = 3 * a;
     MN_TRY(copy(&c->roles[0], "teacher", err));
@@ -179,6 +180,7 @@ static mn_status read_sentences(mn_classroom *c, const json_t *root, const char 
         n += json_array_size(list);
     }
     MN_ALLOC_OR_FAIL(c->sentences, n, err);
+    c->n_sentences = n;
     for (size_t a = 0; a < c->A; a++) {
         list = json_object_get(object, mn_classroom_name(c, (int32_t)a));
         c->first[a + 1] = c->first[a];
@@ -230,7 +232,7 @@ mn_status mn_classroom_open(mn_classroom *out, const char *path, mn_err *err)
 
 void mn_classroom_free(mn_classroom *c)
 {
-    for (size_t i = 0; c->sentences && i < c->first[c->A]; i++) free(c->sentences[i]);
+    for (size_t i = 0; i < c->n_sentences; i++) free(c->sentences[i]);
     mn_model_free(c->table);
     free(c->moves);
     free(c->answers);
