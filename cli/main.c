@@ -19,6 +19,7 @@ static const command commands[] = {
     {"imitate", cmd_imitate, "fits Bayesian context trees to symbols: the likeliest trees and how likely"},
     {"score", cmd_score, "predicts symbols one after another: log-loss, errors, what comes next"},
     {"budget", cmd_budget, "tilts base policies towards scores as far as a budget of nats allows"},
+    {"plan", cmd_plan, "computes the optimal agent of a small world under each budget"},
     {"report", cmd_report, "writes a page of what runs came to"},
     {"bench", cmd_bench, "measures this machine beside the project's limits"},
     {"help", cmd_help, "explains a verb"},

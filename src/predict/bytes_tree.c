@@ -4,9 +4,9 @@
 
 #include "predict/bytes.h"
 
-/* The nodes before those of contexts: 0 is none, 1 the clock (c[0] bytes were learnt); then the places of contexts before the start
- * of a timeline, the empty one first; then those of contexts that end inside a byte: a row for each byte after it, one for NOTHING,
- * before the start of a timeline, and the last for the nearest byte. NOTHING has the bits of byte 0. */
+/* The nodes before those of contexts: 0 is none, 1 the clock (c[0] bytes were learnt); then the places of contexts before the
+ * start of a timeline, the empty one first; then those of contexts that end inside a byte: a row for each byte after it, one
+ * for NOTHING, before the start of a timeline, and the last for the nearest byte. NOTHING has the bits of byte 0. */
 enum { CLOCK = 1, START = 4, NOTHING = 256, ROWS = 258 };
 
 /* Dirichlet parameter of the counts. 1/4 is 0.5% shorter on text than the Krichevsky-Trofimov 1/2; Veness et al. take 1/16. */
@@ -150,7 +150,7 @@ void mn_bytes_start(mn_bytes_cursor *cursor, const mn_bytes *b)
     for (size_t k = 0; k < MN_BYTES_INSIDE; k++) cursor->last[k] = NOTHING;
 }
 
-/* Where byte x, which the store has, ends in the tree of a context. */
+/* Where byte x ends in the tree of a context; the place of no node if the store does not have it. */
 static uint32_t leaf_of(const mn_bytes_store *store, uint32_t place, unsigned x)
 {
     uint32_t i = link_at(store, place);
@@ -162,14 +162,13 @@ static uint32_t leaf_of(const mn_bytes_store *store, uint32_t place, unsigned x)
     }
 }
 
+/* In D steps every place has been found from the empty context's. */
 void mn_bytes_locate(mn_bytes_cursor *cursor, const mn_bytes *b, const mn_bytes_store *store, const int32_t *ids, size_t n)
 {
-    size_t depth = b->opts.depth, from = n > depth ? n - depth : 0, known = from ? 0 : depth;
+    size_t depth = b->opts.depth;
     mn_bytes_start(cursor, b);
-    for (size_t t = from; t < n; t++) {
-        known = known < depth ? known + 1 : depth;
-        for (size_t d = known; d > 0; d--) cursor->place[d] = leaf_of(store, cursor->place[d - 1], (unsigned)ids[t]);
-    }
+    for (size_t t = n > depth ? n - depth : 0; t < n; t++)
+        for (size_t d = depth; d > 0; d--) cursor->place[d] = leaf_of(store, cursor->place[d - 1], (unsigned)ids[t]);
     for (size_t k = 0; k < MN_BYTES_INSIDE && k < n; k++) cursor->last[k] = (uint16_t)ids[n - 1 - k];
 }
 
