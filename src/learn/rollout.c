@@ -195,6 +195,10 @@ static mn_status tell(mn_hand *hand, mn_slot *slot, size_t lane, int32_t id, con
 {
     const mn_model *models[2] = {hand->setup->base, hand->setup->speaker};
     const mn_chat *chat = &slot->chat;
+    if (hand->setup->rules.moves) { /* both models have the same symbols */
+        for (size_t l = 0; l < hand->lanes; l++) MN_TRY(mn_lane_push(&slot->lanes[l], id, err));
+        return MN_OK;
+    }
     if (!event->ended) return mn_lane_push(&slot->lanes[lane], id, err);
     MN_TRY(mn_lane_feed(&slot->lanes[lane], models[lane], chat->text.data + event->tail, event->tail_len, err));
     for (size_t l = 0; l < hand->lanes; l++)
@@ -303,7 +307,10 @@ static mn_status advance(mn_hand *hand, size_t l, mn_err *err)
         mn_slot *slot = &hand->slots[i];
         mn_lane *lane = &slot->lanes[l];
         if (!slot->busy) continue;
-        if (lane->at < lane->n) MN_TRY(mn_session_append(lane->session, &lane->queue[lane->at++], 1, err));
+        if (lane->at < lane->n) {
+            const int32_t *id = &lane->queue[lane->at++];
+            MN_TRY(hand->setup->learns ? mn_session_learn(lane->session, id, 1, err) : mn_session_append(lane->session, id, 1, err));
+        }
         hand->batch[n++] = lane->session;
     }
     hand->decoded += n;

@@ -25,6 +25,9 @@ const mn_key mn_settings_keys[] = {
     {"speaker.path", MN_KEY_PATH, AT(speaker.path), "", 0, 0, NULL, "who speaks the other role; empty: the base model"},
     MODEL_KEYS("speaker", speaker),
 
+    {"world.plan", MN_KEY_PATH, AT(world.plan), "", 0, 0, NULL,
+     "a plan's configuration (docs/planning.md): its imitator is the base policy, its world answers and rewards; of the keys of world only "
+     "exchanges then counts, in place of the plan's turns; empty: a conversation in text"},
     {"world.agent", MN_KEY_STR, AT(world.agent), "teacher", 0, 0, NULL, "the role that the agent plays"},
     {"world.other", MN_KEY_STR, AT(world.other), "student", 0, 0, NULL, "the role whose turns are rewarded"},
     {"world.first", MN_KEY_CHOICE, AT(world.first), "agent", 0, 0, "agent|other", "who opens after the prompt"},
@@ -84,5 +87,7 @@ mn_status mn_settings_check(const mn_settings *s, mn_err *err)
         return mn_fail(err, MN_ERR_INPUT, "model.type is table: expected a file in model.path");
     if (s->ppo.embedding == 0 && s->ppo.cells > 4096)
         return mn_fail(err, MN_ERR_INPUT, "ppo.embedding is 0, a score a symbol: expected ppo.cells of at most 4096");
+    if (*s->world.plan && (*s->model.path || *s->speaker.path))
+        return mn_fail(err, MN_ERR_INPUT, "world.plan has its own models: expected no %s", *s->model.path ? "model.path" : "speaker.path");
     return MN_OK;
 }

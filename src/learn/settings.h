@@ -13,7 +13,7 @@ typedef struct mn_settings {
         double temperature;
     } model, speaker;
     struct {
-        char *agent, *other, *prompt, *transcripts;
+        char *plan, *agent, *other, *prompt, *transcripts;
         int first;
         int64_t opening_turns, tokens, exchanges, positions;
     } world;
