@@ -375,9 +375,14 @@ mn_status mn_plan_budget(mn_plan_solver *solver, mn_plan_policy *policy, double 
     *sweeps = 0;
     *lambda = 0;
     if (budget == 0) return mn_plan_soft(solver, policy, 0, NULL, NULL, err);
-    MN_TRY(find_lambda(solver, policy, budget, &ln_lambda, sweeps, err));
-    *lambda = exp(ln_lambda);
+    if (budget < INFINITY) MN_TRY(find_lambda(solver, policy, budget, &ln_lambda, sweeps, err));
+    *lambda = budget < INFINITY ? exp(ln_lambda) : INFINITY;
     if (*lambda == INFINITY) return best_of_all(solver, policy, err);
     ++*sweeps;
     return mn_plan_soft(solver, policy, *lambda, NULL, NULL, err);
+}
+
+mn_status mn_plan_penalty(mn_plan_solver *solver, mn_plan_policy *policy, double eta, mn_err *err)
+{
+    return eta > 0 ? mn_plan_soft(solver, policy, 1 / eta, NULL, NULL, err) : best_of_all(solver, policy, err);
 }

@@ -58,6 +58,8 @@ MN_CHECKED mn_status mn_plan_soft(mn_plan_solver *solver, mn_plan_policy *policy
  * all does not use up: that one (lambda = INFINITY), of equals the base's proportions. budget >= 0. Some 6 sweeps; *sweeps: how many. */
 MN_CHECKED mn_status mn_plan_budget(mn_plan_solver *solver, mn_plan_policy *policy, double budget, double *lambda, size_t *sweeps,
                                     mn_err *err);
+/* The best policy for value - eta KL, eta >= 0; at 0 the best of all, of equals the base's proportions. */
+MN_CHECKED mn_status mn_plan_penalty(mn_plan_solver *solver, mn_plan_policy *policy, double eta, mn_err *err);
 /* The best policy under a limit on every step's divergence from the base: MN_REG_TVD, MN_REG_CHI2, or MN_REG_NONE (limit ignored).
  * Exact by backward induction: the episode's best policy is at each state the best given what follows. */
 MN_CHECKED mn_status mn_plan_limited(mn_plan_solver *solver, mn_plan_policy *policy, mn_reg_kind kind, double limit, mn_err *err);
