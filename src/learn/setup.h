@@ -19,7 +19,7 @@ typedef struct mn_setup {
     mn_model *base, *speaker;    /* the same where one model speaks both roles */
     mn_model *judge;             /* NULL, the base, or its own */
     mn_chat_rules rules;
-    const char *prompt;
+    const char *prompt;          /* "" in a plan's world */
     mn_openings openings;
     mn_reward *reward;
     mn_features features;        /* frozen by the trainer after step 0 */
