@@ -31,7 +31,7 @@ extern "C" {
 #define MN_PRINTF(f, a)
 #endif
 
-/* ---- status ------------------------------------------------------------------------------------------- */
+/* ---- status -------------------------------------------------------------------------------------------------------- */
 
 typedef enum mn_status {
     MN_OK = 0,
@@ -63,7 +63,7 @@ void mn_err_format(const mn_err *err, char *out, size_t size);
 /* The exit status for a code: 0 1 2 3 4 as listed above, 130 for MN_ERR_INTERRUPTED. */
 int mn_exit_status(mn_status code);
 
-/* ---- words and numbers of a command line or a file ------------------------------------------------------- */
+/* ---- words and numbers of a command line or a file ----------------------------------------------------------------- */
 
 /* The whole of text as a number, decimal only, whatever the locale. num also takes inf, +inf, -inf and with a dot before (.inf).
  * MN_ERR_INPUT: not one (NaN, hexadecimal, spaces, rest behind it); MN_ERR_NUM: too large or too small for the type. */
@@ -72,7 +72,7 @@ MN_CHECKED mn_status mn_text_num(double *out, const char *text);
 /* Which of names[n] was probably meant by text: the least edits (Levenshtein), at most a third of the length; NULL if none. */
 const char *mn_text_nearest(const char *text, const char *const *names, size_t n);
 
-/* ---- random streams ------------------------------------------------------------------------------------ */
+/* ---- random streams ------------------------------------------------------------------------------------------------ */
 
 /* A counter-based stream (Philox4x32-10): key = seed, counter = (draw, purpose, episode). Splitting costs nothing and
  * an extra draw in one stream changes no other. Plain data: copy it to save it. */
@@ -89,7 +89,7 @@ uint64_t mn_rng_below(mn_rng *rng, uint64_t n);      /* uniform on 0..n-1 by rej
 /* First i with cumulative exp(lp[0..i]) > u * sum exp(lp): never a symbol of probability 0. lp: [A], u in [0,1). */
 size_t mn_sample(const double *lp, size_t A, double u);
 
-/* ---- predictors ----------------------------------------------------------------------------------------- */
+/* ---- predictors ---------------------------------------------------------------------------------------------------- */
 
 /* A frozen model, shareable between threads; a worker, one thread's place on it (for a language model a context with
  * its key-value cache); cheap sessions, one mutable timeline each, on one worker. */
@@ -171,7 +171,7 @@ MN_CHECKED mn_status mn_session_members(mn_session *session, double *lp_weights,
  * bytes of it; *n is the length even when it exceeds cap. MN_ERR_INPUT where a kind has none (a language model). */
 MN_CHECKED mn_status mn_session_key(mn_session *session, unsigned char *key, size_t cap, size_t *n, mn_err *err);
 
-/* ---- symbols of files ------------------------------------------------------------------------------------ */
+/* ---- symbols of files ---------------------------------------------------------------------------------------------- */
 
 typedef enum mn_symbols_format {
     /* By the path and the first 64 KB: transcripts where the path ends in .jsonl or the first byte that is not white space is '{';
@@ -206,7 +206,7 @@ const char *mn_symbols_name(const mn_symbols *symbols, int32_t id);      /* UTF-
  * Errors as of opening, and a symbol that is not in the alphabet; a file without symbols fails here if its alphabet was declared. */
 MN_CHECKED mn_status mn_symbols_next(mn_symbols *symbols, int32_t *ids, size_t cap, size_t *n, bool *begins, mn_err *err);
 
-/* ---- context trees ----------------------------------------------------------------------------------------- */
+/* ---- context trees ------------------------------------------------------------------------------------------------- */
 
 /* Bayesian context trees (Kontoyiannis et al. 2022): prior on trees alpha^(leaves-1) beta^(leaves above depth D),
  * alpha = (1-beta)^(1/(A-1)); Dirichlet(1/2) parameters at the leaves. */
@@ -228,6 +228,7 @@ MN_CHECKED mn_status mn_bct_predict_all(mn_model *bct, double *lp, bool *lost, d
 double mn_bct_log_evidence(const mn_model *bct);   /* ln P_w at the root, nats. O(contexts) after learning */
 size_t mn_bct_depth(const mn_model *bct);
 double mn_bct_beta(const mn_model *bct);
+int32_t mn_bct_start(const mn_model *bct);         /* the symbol that stands before each sequence; -1: none */
 uint64_t mn_bct_symbols(const mn_model *bct);      /* learnt, those that only condition included */
 uint64_t mn_bct_predicted(const mn_model *bct);    /* those that did not */
 size_t mn_bct_contexts(const mn_model *bct);       /* distinct ones of all depths */
@@ -242,83 +243,109 @@ typedef struct mn_tree {
     double *parameters;       /* [leaves,A] of a posterior draw; else NULL */
     double log_posterior, log_prior, log_likelihood_nats, bic, aic; /* likelihood: the maximum; bic, aic as in DESIGN */
 } mn_tree;
-/* The k likeliest trees into trees: [k], *n <= k of them (there may be fewer), by falling posterior; k = 1: the MAP tree. Exact for every
- * beta. Of equal values (as doubles) a leaf is before a branching, and branchings are in the order of their first children that differ: those that
- * were seen in symbol order, then the others; so the k best are the first of any more. Free each by mn_tree_free. MN_ERR_LIMIT: together over
- * 2^26 leaves and symbols in them. O(contexts k log k), and the writing. */
+/* The k likeliest trees into trees: [k], *n <= k of them (there may be fewer), by falling posterior; k = 1: the MAP
+ * tree. Exact for every beta. Of equal values (as doubles) a leaf is before a branching, and branchings are in the order
+ * of their first children that differ: those that were seen in symbol order, then the others; so the k best are the
+ * first of any more. Free each by mn_tree_free. MN_ERR_LIMIT: over 2^27 choices at nodes (k is too large), or together
+ * over 2^26 leaves and symbols in them. O(contexts k log k), and the writing. */
 MN_CHECKED mn_status mn_bct_best(mn_tree *trees, size_t *n, const mn_model *bct, size_t k, mn_err *err);
 /* One exact draw from the posterior on trees, and parameters at its leaves: Dirichlet(counts + 1/2). MN_ERR_LIMIT as above. */
 MN_CHECKED mn_status mn_bct_draw(mn_tree *tree, const mn_model *bct, mn_rng *rng, mn_err *err);
-/* Fills the figures of a tree given by leaves, lengths, contexts. MN_ERR_INPUT, naming the leaf (from 0): not a proper and complete tree of
- * depth <= D with its leaves in symbol order. bic and aic count A-1 parameters a leaf, over mn_bct_predicted symbols. */
+/* Fills the figures of a tree given by leaves, lengths, contexts. MN_ERR_INPUT, naming the leaf (from 0): not a proper and
+ * complete tree of depth <= D with its leaves in symbol order. bic and aic count A-1 parameters a leaf, over
+ * mn_bct_predicted symbols. */
 MN_CHECKED mn_status mn_bct_judge(mn_tree *tree, const mn_model *bct, mn_err *err);
-/* Draws ids[given..n) from a tree with parameters; ids: [n], the first `given` are there already. A symbol that the past is too short for to
- * tell its leaf is drawn uniformly. O(A + D log leaves) a symbol. */
-MN_CHECKED mn_status mn_tree_generate(int32_t *ids, size_t n, size_t given, const mn_tree *tree, size_t A, mn_rng *rng, mn_err *err);
+/* Draws ids[given..n) from a tree with parameters; ids: [n], the first `given` are there already. A symbol that the past is
+ * too short for to tell its leaf is drawn uniformly. O(A + D log leaves) a symbol. */
+MN_CHECKED mn_status mn_tree_generate(int32_t *ids, size_t n, size_t given, const mn_tree *tree, size_t A, mn_rng *rng,
+                                      mn_err *err);
 void mn_tree_free(mn_tree *tree); /* what it holds, not itself */
 
-/* A bct as a file, versioned and checksummed; opening maps it into memory in time independent of its size. What is not exactly what was
- * saved is refused: MN_ERR_INPUT. */
+/* A tree drawn for a terminal of so many columns (labels of its own that are wider are not broken), in at most `lines` lines
+ * and one that says what was left out: contexts most recent symbol first, and at each leaf how many symbols followed and the
+ * likeliest next ones, by Dirichlet(1/2). Names are the model's. *out is released by free. MN_ERR_MEMORY. */
+MN_CHECKED mn_status mn_tree_text(char **out, const mn_tree *tree, const mn_model *bct, size_t width, size_t lines,
+                                  mn_err *err);
+/* The same as an SVG file of its own, for light and dark. MN_ERR_IO, MN_ERR_MEMORY. */
+MN_CHECKED mn_status mn_tree_svg(const char *path, const mn_tree *tree, const mn_model *bct, mn_err *err);
+/* One line of JSON without its end: symbols, alphabet, depth, log_evidence_nats, trees [n] and, where there are, samples
+ * [n_samples] with their parameters. *out is released by free. MN_ERR_MEMORY, MN_ERR_NUM. */
+MN_CHECKED mn_status mn_trees_json(char **out, const mn_model *bct, const mn_tree *trees, size_t n, const mn_tree *samples,
+                                   size_t n_samples, mn_err *err);
+
+/* A bct as a file, versioned and checksummed; opening maps it into memory in time independent of its size. What is not
+ * exactly what was saved is refused: MN_ERR_INPUT. */
 MN_CHECKED mn_status mn_bct_save(const mn_model *bct, const char *path, mn_err *err);
 MN_CHECKED mn_status mn_bct_open(mn_model **out, const char *path, mn_err *err);
 
-/* Bytes by binary decomposition: a context tree over the last `depth` bytes for each of the 255 places in a byte (Willems 2013). */
+/* Bytes by binary decomposition: each of the 255 decisions that make up a byte has a context tree over the last `depth` bytes,
+ * with the zero-redundancy estimator 1/2 P_counts + 1/4 [all zeros] + 1/4 [all ones], P_counts Dirichlet(1/4, 1/4) (Willems 2013).
+ * Weighting: contexts end at borders of bytes, with probability 1/2 each: P_w = (P_e + P_longer)/2. Switching (Veness et al.
+ * 2012): which of the two speaks may change after each byte that a context has seen, with probability 1/(t+3), t bytes learnt
+ * before it; contexts may also end after each second bit of the nearest two bytes, with probability 1/5. */
 typedef struct mn_bytes_opts {
-    size_t depth;          /* bytes of context */
-    bool switching;        /* context-tree switching (Veness et al. 2012) in place of weighting */
-    double discount;       /* counts are multiplied by it before each update; 0: 1, none */
+    size_t depth;          /* bytes of context, 0 to 1024; 8 suits files of up to some MB */
+    bool switching;        /* in place of weighting */
+    double discount;       /* counts are multiplied by it before each update, in (0,1]; 0: .98. 1: none */
 } mn_bytes_opts;
+/* A model that has seen nothing; kind "bytes", A = 256. Contexts that reach beyond the start of a sequence are contexts of their
+ * own. Its sessions begin a new sequence, learn on a copy of what they touch, and never change the model; predict takes
+ * O(256 depth) at most, rewind O(depth^2 + what was learnt). Their key is the last bytes; MN_ERR_INPUT once they have learnt.
+ * MN_ERR_NUM, MN_ERR_LIMIT, MN_ERR_MEMORY. */
 MN_CHECKED mn_status mn_bytes_new(mn_model **out, const mn_bytes_opts *opts, mn_err *err);
-/* Learns n bytes in place, lp: [n] of each before it is learnt; may be NULL. */
-MN_CHECKED mn_status mn_bytes_learn(mn_model *bytes, double *lp, const unsigned char *data, size_t n, mn_err *err);
+/* Learns n more bytes in place; begins: of a new sequence. lp: [n], nats, of each before it is learnt; may be NULL. While it has
+ * no workers. On failure the bytes before it have been learnt. O(depth) a byte; memory grows with distinct contexts. */
+MN_CHECKED mn_status mn_bytes_learn(mn_model *bytes, double *lp, const unsigned char *data, size_t n, bool begins, mn_err *err);
 
-/* ---- mixtures and pessimists -------------------------------------------------------------------------------- */
+/* ---- mixtures and pessimists --------------------------------------------------------------------------------------- */
 
-/* Models made of models (docs/pessimism.md). Those inside are borrowed: they outlive what is made of them. Where nothing is left that could
- * have said what was said, all is help. None is changed by its sessions. Allocation: MN_ERR_MEMORY, everywhere. */
+/* Models made of models (docs/pessimism.md). Those inside are borrowed: they outlive what is made of them. Where nothing is
+ * left that could have said what was said, all is help. No model is changed by its sessions. */
 
 /* Independent symbols: Dirichlet(a0, ..., a0) over A; p(a) = (c_a + a0)/(n + A a0), c what the session has learnt. a0 0: 1/2.
  * names: [A], copied; NULL: 0, 1, ... MN_ERR_NUM: a0 negative, infinite or NaN; MN_ERR_LIMIT: A = 0. */
 MN_CHECKED mn_status mn_kt_new(mn_model **out, size_t A, double a0, const char *const *names, mn_err *err);
-/* The Bayesian mixture of n models of one alphabet with prior weights exp(lp_prior), up to a common constant: [n]. Sessions learn: w_i is
- * multiplied by p_i(symbol), then replaced by (1 - share) w_i + share/n (fixed share, Herbster and Warmuth 1998; 0: none), and the
- * members learn where they do. Members: the models, refuted ones apart; ties by index. No features. O(n A) a symbol besides the members.
+/* The Bayesian mixture of n models of one alphabet with prior weights exp(lp_prior), up to a common constant: [n]. Sessions
+ * learn: w_i is multiplied by p_i(symbol), then replaced by (1 - share) w_i + share/n (fixed share, Herbster and Warmuth 1998;
+ * 0: none), and the members learn where they do. Members: the models, refuted ones apart; ties by index. No features.
+ * O(n A) a symbol, besides the members.
  * MN_ERR_INPUT: n = 0, different alphabets; MN_ERR_NUM: a weight that is NaN or inf, none above zero, share not in [0,1]. */
-MN_CHECKED mn_status mn_mixture_new(mn_model **out, mn_model *const *models, const double *lp_prior, size_t n, double share, mn_err *err);
-/* A model confined to some symbols, allowed: [A], copied: zero elsewhere, renormalised. Its members are those inside, likewise confined;
- * credible floors are not renormalised, which leaves them floors. */
+MN_CHECKED mn_status mn_mixture_new(mn_model **out, mn_model *const *models, const double *lp_prior, size_t n, double share,
+                                    mn_err *err);
+/* A model confined to some symbols, allowed: [A], copied: zero elsewhere, renormalised. Its members are those inside, likewise
+ * confined; credible floors are not renormalised, which leaves them floors. */
 MN_CHECKED mn_status mn_only_new(mn_model **out, mn_model *model, const bool *allowed, mn_err *err);
 
-/* "As the model, but from the n-th turn on always a": for n = 1..turns and each allowed symbol a, prior 1/(2 M n (n+1)), M the number
- * allowed; the model itself has the rest. A turn is a symbol that is allowed. */
+/* "As the model, but from the n-th turn on always a": for n = 1..turns and each allowed symbol a, prior 1/(2 M n (n+1)), M the
+ * number allowed; the model itself has the rest. A turn is a symbol that is allowed. */
 typedef struct mn_switch_opts {
     mn_model *model;
     const bool *allowed;  /* [A]: the speaker's symbols, copied; the model is confined to them */
     size_t turns;         /* the largest n */
 } mn_switch_opts;
-/* Their mixture. The model inside is frozen: whatever a session is given is appended there. learn: the weights move by a turn's symbol;
- * append: only the timeline does, and with it the count of turns. Members: all that are not refuted, ties in the order model, n, a.
- * O(A + turns M) a symbol. MN_ERR_INPUT: nothing allowed; MN_ERR_LIMIT: turns M too many. */
+/* Their mixture. The model inside is frozen: whatever a session is given is appended there. learn: the weights move by a turn's
+ * symbol; append: only the timeline does, and with it the count of turns. Members: all that are not refuted, ties in the order
+ * model, n, a. O(A + turns M) a symbol. MN_ERR_INPUT: nothing allowed; MN_ERR_LIMIT: turns M too many. */
 MN_CHECKED mn_status mn_switch_new(mn_model **out, const mn_switch_opts *opts, mn_err *err);
-/* Evidence of one whole transcript: refutes members, or multiplies their odds by 1/model(symbol) over what they explain. While it has no
- * workers. On an error nothing of it is learnt. */
+/* Evidence of one whole transcript: refutes members, or multiplies their odds by 1/model(symbol) over what they explain. While
+ * it has no workers. On an error nothing of it is learnt. */
 MN_CHECKED mn_status mn_switch_learn(mn_model *model, const int32_t *ids, size_t n, mn_err *err);
 
 /* The least probability that any kept member gives (Cohen, Hutter, Nanda 2022): members by falling weight w, kept while
- * w_n >= alpha * (w_1 + ... + w_n), hence at most 1/alpha. What is missing to 1 is help. leaf_alpha > 0: what counts (a context tree, a kt)
- * speaks with its credible floor, the least theta_a over all parameters with likelihood >= leaf_alpha * KT evidence at the deepest context
- * at hand (Ville), and never more than it predicts; 0: as it predicts. A context tree without members is its only one.
- * Members: the kept ones, as they speak here. Learning is that of the model inside.
+ * w_n >= alpha * (w_1 + ... + w_n), hence at most 1/alpha. What is missing to 1 is help. leaf_alpha > 0: what counts (a context
+ * tree, a kt) speaks with its credible floor, the least theta_a over all parameters with likelihood >= leaf_alpha * KT evidence
+ * at the deepest context at hand (Ville), and never more than it predicts; 0: as it predicts. A context tree without members is
+ * its only one. Members: the kept ones, as they speak here. Learning is that of the model inside.
  * MN_ERR_NUM: alpha not in (0,1), leaf_alpha not in [0,1); MN_ERR_INPUT: a model that neither has members nor counts. */
 MN_CHECKED mn_status mn_pessimist_new(mn_model **out, mn_model *model, double alpha, double leaf_alpha, mn_err *err);
 /* The credible floor of one model that counts, or of such a model confined by mn_only_new: then over the allowed symbols. */
 MN_CHECKED mn_status mn_credible_new(mn_model **out, mn_model *model, double leaf_alpha, mn_err *err);
 
-/* The session inside that of an only, switch, pessimist or credible, to be looked at (predict, members), not to be changed: why help was
- * asked. NULL for other kinds. */
+/* The session inside that of an only, switch, pessimist or credible, to be looked at (predict, members), not to be changed: why
+ * help was asked. NULL for other kinds. */
 mn_session *mn_session_inner(mn_session *session);
 
-/* ---- regularisers --------------------------------------------------------------------------------------- */
+/* ---- regularisers -------------------------------------------------------------------------------------------------- */
 
 /* The tilted family pi_l ∝ base exp(l z), 0 <= l <= 1, and how l is chosen (docs/regularisers.md). */
 typedef enum mn_reg_kind {
@@ -367,7 +394,7 @@ typedef struct mn_budget_answer {
 MN_CHECKED mn_status mn_budget_file(const char *path, double limit, void (*answer)(void *arg, const mn_budget_answer *answer), void *arg,
                                     mn_err *err);
 
-/* ---- plans -------------------------------------------------------------------------------------------------- */
+/* ---- plans --------------------------------------------------------------------------------------------------------- */
 
 /* The exact agent (docs/planning.md): one turn of a sampled episode. */
 typedef struct mn_plan_turn {
@@ -403,13 +430,13 @@ typedef struct mn_plan_opts {
     bool (*stop)(void *arg);           /* may be NULL */
     void *arg;
 } mn_plan_opts;
-/* Computes the optimal agent for each budget of the configuration. MN_ERR_INPUT, MN_ERR_NUM: what the configuration names, with file and
- * position; MN_ERR_LIMIT: more states than max_states; MN_ERR_IO, MN_ERR_MEMORY, MN_ERR_INTERRUPTED. */
+/* Computes the optimal agent for each budget of the configuration. MN_ERR_INPUT, MN_ERR_NUM: what the configuration names, with
+ * file and position; MN_ERR_LIMIT: more states than max_states; MN_ERR_IO, MN_ERR_MEMORY, MN_ERR_INTERRUPTED. */
 MN_CHECKED mn_status mn_plan(const mn_plan_opts *opts, mn_err *err);
 /* The keys of its configuration, as mn_train_keys. */
 MN_CHECKED mn_status mn_plan_keys(char **out, mn_err *err);
 
-/* ---- runs ------------------------------------------------------------------------------------------------- */
+/* ---- runs ---------------------------------------------------------------------------------------------------------- */
 
 /* What is told while a run goes on. */
 typedef struct mn_progress {
