@@ -119,12 +119,12 @@ static void set_limit(decision *d, const mn_setup *setup, float mean, uint64_t e
     rng.draw = (uint32_t)(2 * place->t);
     d->offset = (float)-log(to_come(setup, place));
     mean += d->offset;
-    d->logit = mean + (float)(MN_SHARE_DEVIATION * mn_rng_normal(&rng));
+    d->logit = mean + (float)(s->ppo.share_deviation * mn_rng_normal(&rng));
     d->share = mn_share(d->logit);
     d->limit = s->regularizer.type == MN_REG_BUDGET ? place->remaining : s->regularizer.limit;
     if (d->limit == INFINITY || s->regularizer.type != MN_REG_BUDGET) return;
     d->limit *= d->share;
-    d->lp_share = mn_share_lp(d->logit, mean);
+    d->lp_share = mn_share_lp(d->logit, mean, s->ppo.share_deviation);
 }
 
 /* The policy over the cells of the present context, into hand->lp_policy. */

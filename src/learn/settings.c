@@ -69,6 +69,8 @@ const mn_key mn_settings_keys[] = {
      "scores through the model's token embeddings, projected to this width; 0: a score a symbol (small alphabets)"},
     {"ppo.features", MN_KEY_INT, AT(ppo.features), "248", 1, 65536, NULL, "width that the model's features are projected to"},
     {"ppo.hidden", MN_KEY_INT, AT(ppo.hidden), "128", 1, 4096, NULL, "width of the two hidden layers of actor and critic"},
+    {"ppo.share_deviation", MN_KEY_NUM, AT(ppo.share_deviation), "0.5", 1e-3, 10, NULL,
+     "standard deviation of the logit of the share of what remains that a token may spend: exploration"},
     {"ppo.epochs", MN_KEY_INT, AT(ppo.epochs), "4", 1, 1000, NULL, "passes over a step's samples"},
     {"ppo.minibatch", MN_KEY_INT, AT(ppo.minibatch), "1024", 1, 1e6, NULL, "samples of one Adam step"},
     {"ppo.learning_rate", MN_KEY_NUM, AT(ppo.learning_rate), "0.002", 0, 10, NULL, "of Adam"},
