@@ -15,7 +15,7 @@ typedef struct mn_classroom {
     double *reward;   /* [A] of each answer */
     int32_t start;    /* stands before an episode, never in it; -1: none */
     char *roles[2];   /* agent, other */
-    char **sentences;       /* [n_sentences] of all symbols; see mn_classroom_sentence */
+    char **sentences; /* [n_sentences] of all symbols; see mn_classroom_sentence */
     size_t n_sentences;
     size_t *first;    /* [A + 1] of a symbol's sentences */
 } mn_classroom;
