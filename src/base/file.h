@@ -8,8 +8,9 @@
 
 /* Appends the file's bytes to buf; pipes too. MN_ERR_IO, MN_ERR_MEMORY. */
 MN_CHECKED mn_status mn_file_read(mn_buf *buf, const char *path, mn_err *err);
-/* A file that is made in pieces. Whoever looks, also after a crash, finds the old file or the new one whole: PATH.tmp is written,
- * fsynced, renamed, the folder fsynced. One writer a path at a time; what a kill leaves in PATH.tmp is overwritten by the next. */
+/* A file that is made in pieces. Whoever looks, also after a crash, finds the old file or the new one whole: PATH.tmp is
+ * written, fsynced, renamed, the folder fsynced. One writer a path at a time; what a kill leaves in PATH.tmp is overwritten
+ * by the next. */
 typedef struct mn_file_out {
     int fd;
     const char *path; /* borrowed */
