@@ -1,6 +1,7 @@
-/* Time of context trees, one thread: CPU time, median of rounds, at depth 10 on made-up sequences over 4 letters, from a random context
- * tree of depth 6 at most. `bench_bct stream [N]`: N letters (10^8) in parts, and the memory they take. `bench_bct sums`: how far sums of
- * probabilities are from 1. `bench_bct letters N` writes N letters as digits; bench/peers/bct_peers.py times other packages on them. */
+/* Time of context trees, one thread: CPU time, median of rounds, at depth 10 on made-up sequences over 4 letters, from a random
+ * context tree of depth 6 at most. `bench_bct stream [N]`: N letters (10^8) in parts, and the memory they take. `bench_bct sums`:
+ * how far sums of probabilities are from 1. `bench_bct letters N` writes N letters as digits; bench/peers/bct_peers.py times other
+ * packages on them. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -33,7 +34,7 @@ static uint64_t mix(uint64_t x)
 static int32_t letter(const int32_t *past, uint64_t i)
 {
     uint64_t key = 1, w[A], sum = 0;
-    for (size_t depth = 0; depth < 6 && (depth < 2 || mix(key) % 5 >= 2); depth++) key = key * 4 + (uint64_t)past[-1 - (int)depth] + 1;
+    for (int depth = 0; depth < 6 && (depth < 2 || mix(key) % 5 >= 2); depth++) key = key * 4 + (uint64_t)past[-1 - depth] + 1;
     for (uint64_t j = 0; j < A; j++) {
         w[j] = (mix(key * 4 + j + 77) & 1023) + 1;
         sum += w[j] *= w[j];
@@ -110,8 +111,8 @@ static mn_status stream(size_t n, mn_err *err)
     }
     getrusage(RUSAGE_SELF, &usage);
     printf("stream of %.0f million letters: %.2f million symbols a second, %zu contexts, %ld MB, evidence %.4f nats a symbol\n",
-           1e-6 * (double)mn_bct_symbols(m), 1e-6 * (double)mn_bct_symbols(m) / seconds, mn_bct_contexts(m), usage.ru_maxrss / 1024,
-           mn_bct_log_evidence(m) / (double)mn_bct_predicted(m));
+           1e-6 * (double)mn_bct_symbols(m), 1e-6 * (double)mn_bct_symbols(m) / seconds, mn_bct_contexts(m),
+           usage.ru_maxrss / 1024, mn_bct_log_evidence(m) / (double)mn_bct_predicted(m));
     mn_model_free(m);
     return status;
 }

@@ -218,15 +218,21 @@ typedef struct mn_bct_opts {
     const char *const *names; /* [A], copied; NULL: 0, 1, ... */
     size_t members;           /* so many of the likeliest trees are its members; 0: it has none */
 } mn_bct_opts;
-/* A tree that has seen nothing; kind "bct". Its sessions learn on a copy of what they touch, and never change the model. */
+/* A tree that has seen nothing; kind "bct". Its sessions learn on a copy of what they touch, and never change the model: learning,
+ * rewinding (to the same bits) and forking cost O(D) a symbol learnt. A context shorter than D (without start) ends at a leaf where it
+ * ends. Features: one-hot of each of the last D symbols, most recent first, the last of each A + 1 for none: F = D (A + 1). Key: the
+ * last D symbols; MN_ERR_INPUT once the session has learnt. MN_ERR_INPUT what is out of range; MN_ERR_LIMIT the depth. */
 MN_CHECKED mn_status mn_bct_new(mn_model **out, const mn_bct_opts *opts, mn_err *err);
-/* Learns n more symbols in place, O(D) each; begins: of a new sequence. While it has no workers. */
+/* Learns n more symbols in place, O(D) each; begins: of a new sequence. While it has no workers. MN_ERR_INPUT a wrong id (nothing is
+ * learnt then); MN_ERR_LIMIT 2^32 symbols in all, or contexts; MN_ERR_MEMORY: those before are learnt, mn_bct_symbols says how many. */
 MN_CHECKED mn_status mn_bct_learn(mn_model *bct, const int32_t *ids, size_t n, bool begins, mn_err *err);
-/* The same, each symbol predicted before it is learnt: lp: [n] of what came; lost: [n], false where no likelier symbol (of equals, none
- * with a lower id) was there; next: [A], lp of the symbol after the last. Each may be NULL. O(D) a symbol for lp; O(D + A) for the others. */
+/* The same, each symbol predicted before it is learnt: lp: [n] of what came; lost: [n], false where no likelier symbol (of equals,
+ * none with a lower id) was there; next: [A], lp of the symbol after the last. Each may be NULL. O(D) a symbol for lp; for the others
+ * O(D + A) and what was seen in its contexts. Symbols that only condition are predicted as sessions do, and are no part of the
+ * evidence: that is the sum of the other lp. By the odds recursion: no logarithms but those of lp. */
 MN_CHECKED mn_status mn_bct_predict_all(mn_model *bct, double *lp, bool *lost, double *next, const int32_t *ids, size_t n, bool begins,
                                         mn_err *err);
-double mn_bct_log_evidence(const mn_model *bct);   /* ln P_w at the root, nats. O(contexts) after learning */
+double mn_bct_log_evidence(const mn_model *bct);   /* ln P_w at the root, nats. O(A) */
 size_t mn_bct_depth(const mn_model *bct);
 double mn_bct_beta(const mn_model *bct);
 int32_t mn_bct_start(const mn_model *bct);         /* the symbol that stands before each sequence; -1: none */

@@ -1,5 +1,5 @@
-/* For test_bct.py: each line of stdin is "A D beta start symbols...", symbols as numbers; a line of answers: ln evidence, then ln p of
- * every symbol, then ln p of what might come next, each symbol's. beta 0: the default. */
+/* For test_bct.py: each line of stdin is "A D beta start symbols...", symbols as numbers; a line of answers: ln evidence, then
+ * ln p of every symbol, then ln p of what might come next, each symbol's. beta 0: the default. */
 #include <stdio.h>
 #include <stdlib.h>
 

@@ -1,5 +1,6 @@
-"""Other packages on bench_bct's letters, depth 10, one thread, CPU time, median and best of rounds, in turn with bench_bct's own.
-pip install vlmc pyaixi; python bct_peers.py BUILD/bench/bench_bct. vlmc (Rust): the MAP tree, no evidence. pyaixi: binary CTW."""
+"""Other packages on bench_bct's letters, depth 10, one thread, CPU time, median and best of rounds; then bench_bct itself.
+pip install vlmc pyaixi; python bct_peers.py BUILD/bench/bench_bct. vlmc (Rust): the MAP tree, no evidence. pyaixi: binary
+CTW."""
 import subprocess
 import sys
 import time

@@ -24,8 +24,8 @@ static double stirling_rest(double x)
     return (-1. / 24 + y * (7. / 2880 - y * (31. / 40320 - y * (127. / 215040)))) / x;
 }
 
-/* With z = n + (A-1)/2 the large parts of the gamma functions meet in c ln(c/z), that of a count near z in log1p: what is left of
- * ten million symbols of which one is rare keeps its digits. */
+/* With z = n + (A-1)/2 the large parts of the gamma functions meet in c ln(c/z), that of a count near z in log1p: what is left
+ * of ten million symbols of which one is rare keeps its digits. */
 double mn_bct_log_estimate(const mn_bct *bct, uint32_t node)
 {
     size_t size;
@@ -64,14 +64,15 @@ static void add_counts(double *p, const mn_bct_store *store, uint32_t node, doub
 }
 
 /* At depth d a part r/(r+1) of the weight that is left stays; then p(s) = sum over depths of weight (c_s + 1/2)/(n + A/2). */
-void mn_bct_mix(double *p, const mn_bct *bct, const uint32_t *path, size_t found, const mn_bct_store *own, const uint32_t *own_path,
-                size_t own_found, size_t length)
+void mn_bct_mix(double *p, const mn_bct *bct, const uint32_t *path, size_t found, const mn_bct_store *own,
+                const uint32_t *own_path, size_t own_found, size_t length)
 {
     size_t A = bct->model.A, all = found > own_found ? found : own_found;
     double left = 1, even = 0;
     memset(p, 0, A * sizeof *p);
     for (size_t d = 0; d < all; d++) {
-        const mn_bct_node *v = d < found ? &bct->store.nodes[path[d]] : NULL, *mine = d < own_found ? &own->nodes[own_path[d]] : NULL;
+        const mn_bct_node *v = d < found ? &bct->store.nodes[path[d]] : NULL;
+        const mn_bct_node *mine = d < own_found ? &own->nodes[own_path[d]] : NULL;
         double odds = mn_bct_odds(mine ? mine : v), weight = d == length ? left : left * (odds / (odds + 1));
         double total = (v ? (double)v->total : 0) + (mine ? (double)mine->total : 0);
         double factor = weight / (total + .5 * (double)A);

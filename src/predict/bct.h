@@ -4,8 +4,8 @@
 
 #include "predict/predict.h"
 
-/* A tree as flat arrays without pointers inside: saved as they are, and read from a mapping. A node is an index into nodes: the root
- * is 0, and as a child or link 0 is none. A child's index is larger than its parent's: a loop downwards meets children first. */
+/* A tree as flat arrays without pointers inside: saved as they are, and read from a mapping. A node is an index into nodes: the
+ * root is 0, and as a child or link 0 is none. A child's index is larger than its parent's. */
 typedef struct mn_bct_node {
     double odds;     /* beta P_e / ((1-beta) prod P_w,child) is odds * 2^(512 scale); means nothing at depth D */
     int32_t scale;
@@ -27,7 +27,7 @@ enum {
     MN_BCT_CHUNK = 4096  /* symbols learnt at a time */
 };
 
-/* dense: node i has entries[i*A .. i*A+A), symbol s at s. Else a hash table of a power of two entries, that grows with what is used. */
+/* dense: node i has entries[i*A .. i*A+A), symbol s at s. Else a hash table, a power of two entries, growing with what is used. */
 typedef struct mn_bct_store {
     size_t A;
     bool dense;
@@ -57,7 +57,7 @@ typedef struct mn_bct {
     size_t known;                    /* so many of them */
     /* Scratches of learning. */
     int32_t *window;                 /* [D+MN_BCT_CHUNK] recent in the order of time, and what comes after */
-    uint32_t *path, *before, *entry; /* [D+1] by depth: nodes of the present context (0: not looked up), of the one before; entries */
+    uint32_t *path, *before, *entry; /* [D+1] by depth: nodes of this context (0: not looked up), of the last; entries */
 } mn_bct;
 
 /* MN_ERR_INPUT for what is no symbol. */
@@ -119,7 +119,8 @@ static inline mn_status mn_bct_entry_at(uint32_t *entry, mn_bct_store *store, ui
     return MN_OK;
 }
 /* The child of a node, made as a copy of fresh where there is none. */
-MN_CHECKED mn_status mn_bct_child_at(uint32_t *child, mn_bct_store *store, uint32_t node, uint32_t symbol, mn_bct_node fresh, mn_err *err);
+MN_CHECKED mn_status mn_bct_child_at(uint32_t *child, mn_bct_store *store, uint32_t node, uint32_t symbol, mn_bct_node fresh,
+                                     mn_err *err);
 
 /* The odds as far as weights can tell: beyond 2^256 one of the two sides weighs nothing in double. */
 static inline double mn_bct_odds(const mn_bct_node *node)
@@ -139,14 +140,15 @@ static inline void mn_bct_raise(mn_bct_node *node, double factor)
     }
 }
 
-/* Probabilities of the next symbol, p: [A], from `found` nodes of path, which would go to depth `length` had all been seen: there, and
- * nowhere else, a node is a leaf. own: what a session has learnt beside it (nodes with odds of their own, counts in addition), NULL: nothing. */
-void mn_bct_mix(double *p, const mn_bct *bct, const uint32_t *path, size_t found, const mn_bct_store *own, const uint32_t *own_path,
-                size_t own_found, size_t length);
+/* Probabilities of the next symbol, p: [A], from `found` nodes of path, which would go to depth `length` had all been seen:
+ * there, and nowhere else, a node is a leaf. own: what a session has learnt beside it (nodes with odds of their own, counts in
+ * addition); NULL: nothing. */
+void mn_bct_mix(double *p, const mn_bct *bct, const uint32_t *path, size_t found, const mn_bct_store *own,
+                const uint32_t *own_path, size_t own_found, size_t length);
 
 extern const mn_kind mn_bct_kind;
 void mn_bct_free(mn_model *model);
-/* Counts of the session's context at hand (its last D symbols, or as many as there are), what it has learnt included. counts: [A]. */
+/* Counts of the session's context at hand (its last D symbols, or what there is), with those it has learnt. counts: [A]. */
 MN_CHECKED mn_status mn_bct_session_counts(mn_session *session, uint64_t *counts, mn_err *err);
 /* The context itself, most recent symbol first, into context: [D]; how many symbols: D where the model has a start symbol. */
 size_t mn_bct_session_context(const mn_session *session, int32_t *context);

@@ -38,8 +38,8 @@ static void set_links(mn_bct *b, uint32_t x)
     }
 }
 
-/* The probability of a symbol in the present context; then it counts, and the path becomes that of the next context, as far as links
- * tell. Upwards from the leaf: p = (r p_e + p_child)/(r + 1), r <- r p_e/p_child. In nodes that have seen nothing p = p_e = 1/A. */
+/* The probability of a symbol in the present context; then it counts, and the path becomes that of the next context, as far as
+ * links tell. Upwards from the leaf: p = (r p_e + p_child)/(r + 1), r <- r p_e/p_child. Nothing seen: p = p_e = 1/A. */
 static double update(mn_bct *b, size_t found, size_t following)
 {
     const size_t A = b->model.A, stride = b->store.dense ? A : 0;
@@ -157,7 +157,7 @@ static void pass(mn_bct *b, const int32_t *at, size_t n)
     b->symbols += n;
 }
 
-/* Learns n <= MN_BCT_CHUNK symbols; those that only condition come first. lp, lost: NULL where not wanted. p: [A], a scratch. */
+/* Learns n <= MN_BCT_CHUNK symbols; those that only condition come first. lp, lost: may be NULL. p: [A], a scratch. */
 static mn_status learn_chunk(mn_bct *b, double *lp, bool *lost, double *p, const int32_t *ids, size_t n, mn_err *err)
 {
     const int32_t *at = window(b, ids, n);

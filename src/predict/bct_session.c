@@ -1,5 +1,5 @@
-/* Context trees as predictors: workers and sessions. What a session learns is a tree of its own beside the model's: counts in addition,
- * and odds in place of the model's. Each symbol learnt is noted with the odds as they were, so that rewinding restores their bits. */
+/* Context trees as predictors: workers and sessions. What a session learns is a tree of its own beside the model's: counts in
+ * addition, and odds in place of the model's. Each symbol learnt is noted with the odds before it: rewinding restores their bits. */
 #include <math.h>
 #include <string.h>
 
@@ -316,8 +316,8 @@ static size_t longest_match(const mn_model *model, const char *text, size_t len)
     return best;
 }
 
-static mn_status tokenize(const mn_model *model, int32_t *ids, size_t cap, size_t *n, const char *text, size_t len, bool opening,
-                          mn_err *err)
+static mn_status tokenize(const mn_model *model, int32_t *ids, size_t cap, size_t *n, const char *text, size_t len,
+                          bool opening, mn_err *err)
 {
     size_t width;
     (void)opening;
@@ -329,8 +329,8 @@ static mn_status tokenize(const mn_model *model, int32_t *ids, size_t cap, size_
             continue;
         }
         if (a == model->A)
-            return mn_fail(err, MN_ERR_INPUT, "no symbol of the bct begins the text \"%.*s\"", (int)(len - at < 40 ? len - at : 40),
-                           text + at);
+            return mn_fail(err, MN_ERR_INPUT, "no symbol of the bct begins the text \"%.*s\"",
+                           (int)(len - at < 40 ? len - at : 40), text + at);
         if (*n < cap) ids[*n] = (int32_t)a;
         ++*n;
         piece(model, (int32_t)a, &width);
