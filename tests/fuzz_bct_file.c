@@ -73,6 +73,12 @@ static void use(mn_model *model)
     free(lp);
 }
 
+/* Many members, or trees of millions of leaves, rightly take long. */
+static bool quick(const mn_model *model, uint64_t members)
+{
+    return !members || (members <= 16 && mn_model_alphabet(model) <= 4 && mn_bct_depth(model) <= 6);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     char path[40];
@@ -84,8 +90,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     int fd = fuzz_file(path, copy, size ? size - 1 : 0);
     mn_status status = mn_bct_open(&model, path, NULL);
     REQUIRE(status == MN_OK || status == MN_ERR_INPUT);
-    bool quick = status == MN_OK && (!field(copy, MEMBERS) || (field(copy, MEMBERS) <= 16 && mn_bct_depth(model) <= 6));
-    if (quick) use(model); /* many members, or large ones, rightly take long */
+    if (status == MN_OK && quick(model, field(copy, MEMBERS))) use(model);
     if (status == MN_OK) mn_model_free(model);
     close(fd);
     free(copy);

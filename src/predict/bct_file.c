@@ -374,8 +374,9 @@ static bool sound_figures(const mn_bct *b)
 {
     for (size_t k = 0; k < b->known; k++)
         if (b->recent[k] < 0 || (size_t)b->recent[k] >= b->model.A) return false;
-    return b->beta > 0 && b->beta <= 1 && isfinite(b->log_beta) && isfinite(b->log_rest) && b->fresh.odds > 0 &&
-           isfinite(b->fresh.odds) && !b->fresh.total && !b->fresh.used && !b->fresh.block;
+    return b->beta > 0 && b->beta <= 1 && isfinite(b->log_beta) && b->log_beta <= 0 && isfinite(b->log_rest) &&
+           b->log_rest <= 0 && b->fresh.odds > 0 && isfinite(b->fresh.odds) && !b->fresh.total && !b->fresh.used &&
+           !b->fresh.block;
 }
 
 /* Puts the mapped arrays in place of the empty ones. */
