@@ -318,6 +318,32 @@ MN_CHECKED mn_status mn_credible_new(mn_model **out, mn_model *model, double lea
  * asked. NULL for other kinds. */
 mn_session *mn_session_inner(mn_session *session);
 
+/* ---- programs --------------------------------------------------------------------------------------------------- */
+
+/* Programs of a small prefix-free language over 2 to 4 symbols (docs/theory.md): what an actor does in turn with a world, the actor first.
+ * Symbols at even places of a timeline are the actor's; the others the world's, which programs see and do not predict. Kind "program". */
+
+/* All programs of at most `bits` bits, 1..40, prior weight 2^-bits of each: the computable stand-in for Solomonoff induction. Programs of one
+ * decision diagram, which predict alike after every history, are one member with the sum of their weights. Sessions learn: a member's weight is
+ * multiplied by what it gave to the actor's symbol; the world's symbols move no weight. Members: all that are not refuted; ties with the
+ * shorter first. Predicting at the world's turn: MN_ERR_INPUT. O(members) a turn. MN_ERR_LIMIT: A not 2..4, bits. */
+MN_CHECKED mn_status mn_program_new(mn_model **out, size_t A, size_t bits, mn_err *err);
+/* One program from its text, weight 2^-bits:
+ *   policy: always x | mix k ... k | copy | rotate x | count n | if event then policy else policy | until event do policy then policy
+ *   event:  last is x | seen x | seen x y | seen x n times | time >= n | not event | event and event
+ * MN_ERR_INPUT with the column, MN_ERR_LIMIT. */
+MN_CHECKED mn_status mn_program_read(mn_model **out, const char *text, size_t A, mn_err *err);
+/* The same from its code, characters 0 and 1, all of them. */
+MN_CHECKED mn_status mn_program_decode(mn_model **out, const char *code, size_t A, mn_err *err);
+/* Of a program read or decoded: its text and code as the language has them, to be freed. MN_ERR_INPUT for a class of programs. */
+MN_CHECKED mn_status mn_program_text(char **text, char **code, const mn_model *program, mn_err *err);
+/* Evidence of one whole transcript, as often as `times`. While it has no workers. */
+MN_CHECKED mn_status mn_program_learn(mn_model *program, const int32_t *ids, size_t n, double times, mn_err *err);
+/* ln of the sum over all programs of 2^-bits times what each gave to all that was learnt, nats. */
+double mn_program_log_evidence(const mn_model *program);
+size_t mn_program_count(const mn_model *program);     /* programs */
+size_t mn_program_members(const mn_model *program);   /* behaviours among them */
+
 /* ---- regularisers --------------------------------------------------------------------------------------- */
 
 /* The tilted family pi_l ∝ base exp(l z), 0 <= l <= 1, and how l is chosen (docs/regularisers.md). */
