@@ -81,11 +81,10 @@ static mn_status worker_new(mn_worker **out, mn_model *model, size_t sessions, s
     program_worker *w;
     (void)sessions, (void)length;
     MN_ALLOC_OR_FAIL(w, 1, err);
-    *out = &w->worker;
     w->leaf = mn_alloc(((const program *)model)->universe.d.n_leaves, sizeof *w->leaf);
-    if (w->leaf) return MN_OK;
-    worker_free(&w->worker);
-    return mn_fail(err, MN_ERR_MEMORY, "out of memory");
+    if (!w->leaf) return free(w), mn_fail(err, MN_ERR_MEMORY, "out of memory");
+    *out = &w->worker;
+    return MN_OK;
 }
 
 static void session_free(mn_session *session)

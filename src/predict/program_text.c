@@ -137,13 +137,14 @@ static mn_status seen(parser *p, mn_term *t)
 {
     MN_TRY(want_symbol(p, &t->x));
     if (!is_number(p)) return t->op = MN_SEEN, MN_OK;
+    const parser number = *p;
     MN_TRY(want_number(p, &t->n, 0, INT32_MAX, "a symbol or a number"));
     if (take_word(p, "times")) {
         t->op = MN_TIMES;
-        return t->n >= 2 ? MN_OK : expected(p, "at least 2 times (once is 'seen x')");
+        return t->n >= 2 ? MN_OK : expected(&number, "at least 2 times ('seen x' is once)");
     }
     t->op = MN_PAIR;
-    if (t->n >= p->terms->A) return expected(p, "'times'");
+    if (t->n >= p->terms->A) return expected(&number, "a symbol, or a number and 'times'");
     t->y = (uint8_t)t->n;
     t->n = 0;
     return MN_OK;
