@@ -77,7 +77,7 @@ static void time_one(size_t outcomes, size_t threads)
         solve[i] = seconds(clock) - begun;
         mn_plan_solver_free(solver);
     }
-    must(mn_plan_measure(&figures, NULL, &g, &policy, &err), &err);
+    must(mn_plan_measure(&figures, NULL, NULL, &g, &policy, &err), &err);
     qsort(sweep, ROUNDS, sizeof *sweep, by_size);
     qsort(solve, ROUNDS, sizeof *solve, by_size);
     printf("%zu\t%zu\t%.2f\t%.4f\t%zu\t%.12f\t%.12f\t%.12f\n", outcomes, threads, 1e3 * sweep[ROUNDS / 2], solve[ROUNDS / 2], sweeps,

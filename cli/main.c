@@ -17,6 +17,7 @@ static const command commands[] = {
     {"train", cmd_train, "trains an agent by PPO that cannot overspend its KL budget"},
     {"audit", cmd_audit, "replays a run's log and checks every number in it"},
     {"budget", cmd_budget, "tilts base policies towards scores as far as a budget of nats allows"},
+    {"plan", cmd_plan, "computes the optimal agent of a small world under each budget"},
     {"report", cmd_report, "writes a page of what runs came to"},
     {"bench", cmd_bench, "measures this machine beside the project's limits"},
     {"help", cmd_help, "explains a verb"},

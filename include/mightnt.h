@@ -393,6 +393,48 @@ typedef struct mn_budget_answer {
 MN_CHECKED mn_status mn_budget_file(const char *path, double limit, void (*answer)(void *arg, const mn_budget_answer *answer), void *arg,
                                     mn_err *err);
 
+/* ---- plans -------------------------------------------------------------------------------------------------- */
+
+/* The exact agent (docs/planning.md): one turn of a sampled episode. */
+typedef struct mn_plan_turn {
+    const char *move, *sentence;       /* the agent's, or for it the demonstrator's */
+    const char *answer, *answer_sentence;
+    bool helped;                       /* the demonstrator made the move */
+    double nats, reward;               /* KL(policy || base) of the turn; reward of the answer */
+} mn_plan_turn;
+
+/* What the best policy under one budget comes to. Valid during the call. Nats and help are expected sums over an episode. */
+typedef struct mn_plan_answer {
+    double budget;                     /* of the regularizer: nats, penalty or limit */
+    double value, value_above;         /* mean reward; hard: no policy exceeds value_above. Else equal */
+    double eta;                        /* multiplier: policy ∝ base exp(Q/eta); 0: it does not bind; NAN where there is none */
+    double kl_base_nats, kl_demonstrator_nats;
+    double worst_observation_kl_nats;  /* kl_base_nats where each answer is the costliest */
+    double help_per_episode, help_slack_nats; /* E sum ln(1 + the base's help) */
+    size_t states, turns;
+    const double *per_turn;            /* [turns,4] kl_base, kl_demonstrator, reward, help */
+    const char *roles[2];              /* agent, the other */
+    const mn_plan_turn *episodes;      /* [sampled,turns] */
+    size_t sampled;
+} mn_plan_answer;
+
+typedef struct mn_plan_opts {
+    const char *config;                /* YAML file; NULL: all defaults */
+    const char *const *sets;           /* [n_sets] "key=value" */
+    size_t n_sets;
+    const char *dir;                   /* plan.json, policy.jsonl and transcripts.jsonl go there; NULL: nowhere */
+    size_t threads;                    /* 0: one a core. Never changes what comes out */
+    size_t sampled;                    /* episodes sampled of each policy */
+    void (*answer)(void *arg, const mn_plan_answer *answer); /* in the order of the budgets */
+    bool (*stop)(void *arg);           /* may be NULL */
+    void *arg;
+} mn_plan_opts;
+/* Computes the optimal agent for each budget of the configuration. MN_ERR_INPUT, MN_ERR_NUM: what the configuration names, with file and
+ * position; MN_ERR_LIMIT: more states than max_states; MN_ERR_IO, MN_ERR_MEMORY, MN_ERR_INTERRUPTED. */
+MN_CHECKED mn_status mn_plan(const mn_plan_opts *opts, mn_err *err);
+/* The keys of its configuration, as mn_train_keys. */
+MN_CHECKED mn_status mn_plan_keys(char **out, mn_err *err);
+
 /* ---- runs ------------------------------------------------------------------------------------------------- */
 
 /* What is told while a run goes on. */

@@ -326,7 +326,7 @@ static mn_status best_of_all(mn_plan_solver *s, mn_plan_policy *policy, mn_err *
     step st = {.kind = MN_REG_PENALTY, .tie = s->tie};
     const double *root;
     MN_TRY(backward(s, &st, rule_task, policy, &root, err));
-    MN_TRY(mn_plan_measure(&figures, NULL, s->graph, policy, err));
+    MN_TRY(mn_plan_measure(&figures, NULL, NULL, s->graph, policy, err));
     s->most = figures.kl_base;
     return MN_OK;
 }
@@ -375,9 +375,14 @@ mn_status mn_plan_budget(mn_plan_solver *solver, mn_plan_policy *policy, double 
     *sweeps = 0;
     *lambda = 0;
     if (budget == 0) return mn_plan_soft(solver, policy, 0, NULL, NULL, err);
-    MN_TRY(find_lambda(solver, policy, budget, &ln_lambda, sweeps, err));
-    *lambda = exp(ln_lambda);
+    if (budget < INFINITY) MN_TRY(find_lambda(solver, policy, budget, &ln_lambda, sweeps, err));
+    *lambda = budget < INFINITY ? exp(ln_lambda) : INFINITY;
     if (*lambda == INFINITY) return best_of_all(solver, policy, err);
     ++*sweeps;
     return mn_plan_soft(solver, policy, *lambda, NULL, NULL, err);
+}
+
+mn_status mn_plan_penalty(mn_plan_solver *solver, mn_plan_policy *policy, double eta, mn_err *err)
+{
+    return eta > 0 ? mn_plan_soft(solver, policy, 1 / eta, NULL, NULL, err) : best_of_all(solver, policy, err);
 }

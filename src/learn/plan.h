@@ -58,6 +58,8 @@ MN_CHECKED mn_status mn_plan_soft(mn_plan_solver *solver, mn_plan_policy *policy
  * all does not use up: that one (lambda = INFINITY), of equals the base's proportions. budget >= 0. Some 6 sweeps; *sweeps: how many. */
 MN_CHECKED mn_status mn_plan_budget(mn_plan_solver *solver, mn_plan_policy *policy, double budget, double *lambda, size_t *sweeps,
                                     mn_err *err);
+/* The best policy for value - eta KL, eta >= 0; at 0 the best of all, of equals the base's proportions. */
+MN_CHECKED mn_status mn_plan_penalty(mn_plan_solver *solver, mn_plan_policy *policy, double eta, mn_err *err);
 /* The best policy under a limit on every step's divergence from the base: MN_REG_TVD, MN_REG_CHI2, or MN_REG_NONE (limit ignored).
  * Exact by backward induction: the episode's best policy is at each state the best given what follows. */
 MN_CHECKED mn_status mn_plan_limited(mn_plan_solver *solver, mn_plan_policy *policy, mn_reg_kind kind, double limit, mn_err *err);
@@ -71,8 +73,9 @@ typedef struct mn_plan_figures {
     double help;           /* E number of times that help is asked for */
     double slack;          /* E sum of ln(1 + base's help): kl_demonstrator <= kl_base + slack wherever base <= mu */
 } mn_plan_figures;
-/* per_step: [T,4] kl_base, kl_demonstrator, reward, help of each step, or NULL. O(T S M O). */
-MN_CHECKED mn_status mn_plan_measure(mn_plan_figures *out, double *per_step, const mn_plan_graph *graph,
+/* per_step: [T,4] kl_base, kl_demonstrator, reward, help of each step; reached: [N] probability of each row of the policy; either may be
+ * NULL. O(T S M O). */
+MN_CHECKED mn_status mn_plan_measure(mn_plan_figures *out, double *per_step, double *reached, const mn_plan_graph *graph,
                                      const mn_plan_policy *policy, mn_err *err);
 
 /* ---- inside the planner ---- */

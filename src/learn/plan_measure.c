@@ -52,8 +52,8 @@ static void pass_on(double *after, const mn_plan_graph *g, const double *pi, siz
     }
 }
 
-static void forward(mn_plan_figures *f, double *per_step, const mn_plan_graph *g, const mn_plan_policy *policy, double *here,
-                    double *after, double *made)
+static void forward(mn_plan_figures *f, double *per_step, double *reached, const mn_plan_graph *g, const mn_plan_policy *policy,
+                    double *here, double *after, double *made)
 {
     here[0] = 1;
     for (size_t t = 0; t < g->T; t++) {
@@ -62,6 +62,7 @@ static void forward(mn_plan_figures *f, double *per_step, const mn_plan_graph *g
         if (!last) memset(after, 0, (g->to[t + 1] - g->from[t + 1]) * sizeof *after);
         for (size_t i = 0; i < n; i++) {
             size_t s = g->from[t] + i, at = policy->first[t] + i;
+            if (reached) reached[at] = here[i];
             if (!(here[i] > 0)) continue;
             moves_made(made, g, policy->pi + at * g->W, s);
             add(f, per_step ? per_step + 4 * t : NULL, g, policy, at, s, here[i], made);
@@ -77,7 +78,7 @@ static double costliest(const mn_plan_graph *g, size_t row, const uint32_t *next
 {
     double most = 0; /* no cost is negative */
     for (size_t o = 0; o < g->O; o++)
-        if (g->p[row * g->O + o] > 0) most = fmax(most, after[next[o] - after_from]);
+        if (g->p[row * g->O + o] > 0 && after[next[o] - after_from] > most) most = after[next[o] - after_from];
     return most;
 }
 
@@ -108,7 +109,8 @@ static double worst(const mn_plan_graph *g, const mn_plan_policy *policy, double
     return here[0];
 }
 
-mn_status mn_plan_measure(mn_plan_figures *out, double *per_step, const mn_plan_graph *graph, const mn_plan_policy *policy, mn_err *err)
+mn_status mn_plan_measure(mn_plan_figures *out, double *per_step, double *reached, const mn_plan_graph *graph, const mn_plan_policy *policy,
+                          mn_err *err)
 {
     size_t most = 0;
     double *memory;
@@ -117,7 +119,7 @@ mn_status mn_plan_measure(mn_plan_figures *out, double *per_step, const mn_plan_
     MN_ALLOC_OR_FAIL(memory, 2 * most + graph->M, err);
     *out = (mn_plan_figures){0};
     if (per_step) memset(per_step, 0, 4 * graph->T * sizeof *per_step);
-    forward(out, per_step, graph, policy, memory, memory + most, memory + 2 * most);
+    forward(out, per_step, reached, graph, policy, memory, memory + most, memory + 2 * most);
     out->worst = worst(graph, policy, memory, memory + most);
     free(memory);
     return MN_OK;

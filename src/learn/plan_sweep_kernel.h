@@ -91,6 +91,6 @@ LANES_TARGET void PLAN_SWEEP(const mn_plan_sweep *w, size_t from, size_t to, dou
         for (size_t i = 0; i < g->W; i += 8) {
             for (size_t k = 0; k < 8; k++) w->pi[at * g->W + i + k] = weights[i + k] / sum;
         }
-        w->kl[at] = kl > 0 ? kl : 0;
+        w->kl[at] = w->lambda > 0 && kl > 0 ? kl : 0; /* at 0 it is the base, whatever rounding says */
     }
 }
