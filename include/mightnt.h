@@ -435,6 +435,69 @@ MN_CHECKED mn_status mn_plan(const mn_plan_opts *opts, mn_err *err);
 /* The keys of its configuration, as mn_train_keys. */
 MN_CHECKED mn_status mn_plan_keys(char **out, mn_err *err);
 
+/* ---- laboratory ------------------------------------------------------------------------------------------------ */
+
+/* The statements of the paper as experiments that can fail (docs/theory.md). */
+enum { MN_LAB_COLUMNS = 10, MN_LAB_SETTINGS = 8 };
+
+/* A number of an experiment that --set NAME.KEY=VALUE replaces: for tests of the laboratory, which break one and see the statement fail. */
+typedef struct mn_lab_setting {
+    const char *key;
+    double value;
+    const char *help;
+} mn_lab_setting;
+
+typedef struct mn_lab_kind {
+    const char *name, *title;
+    const char *claim, *formula;  /* one sentence; plain text */
+    mn_lab_setting settings[MN_LAB_SETTINGS]; /* key NULL: the end */
+} mn_lab_kind;
+size_t mn_lab_kinds(void);
+const mn_lab_kind *mn_lab_kind_at(size_t i);
+
+typedef enum mn_lab_relation { MN_LAB_AT_MOST, MN_LAB_AT_LEAST } mn_lab_relation;
+
+/* What was compared: holds is value <= limit, or >=. */
+typedef struct mn_lab_check {
+    char what[200];
+    double value, limit;
+    mn_lab_relation relation;
+    bool holds;
+} mn_lab_check;
+
+/* A table: a label and numbers a row; NAN: nothing there. Its chart: columns `lines` [n_lines] over column x, a line for each label where
+ * by_label (then n_lines is 1). */
+typedef struct mn_lab_row {
+    char label[120];
+    double values[MN_LAB_COLUMNS];
+} mn_lab_row;
+
+typedef struct mn_lab {
+    const mn_lab_kind *kind;
+    size_t columns, rows, checks;
+    const char *heading, *headings[MN_LAB_COLUMNS]; /* of the labels; [columns], with units */
+    mn_lab_row *row;      /* [rows] */
+    mn_lab_check *check;  /* [checks] */
+    char *finding;        /* what came out, in sentences */
+    bool holds;           /* every check does */
+    size_t x, n_lines, lines[MN_LAB_COLUMNS];
+    bool by_label, log_x, log_y;
+    const char *x_title, *y_title;
+    char set[200];        /* what was replaced, as on a command line; "" for nothing */
+} mn_lab;
+
+typedef struct mn_lab_opts {
+    const char *const *sets; /* [n_sets] "NAME.KEY=VALUE"; those of other experiments are passed over */
+    size_t n_sets;
+    size_t threads;          /* 0: one a core. Never changes what comes out */
+} mn_lab_opts;
+/* Runs one experiment. *out is released by mn_lab_free; a statement that does not hold is no error: out->holds. MN_ERR_INPUT: no such
+ * experiment or setting; MN_ERR_NUM, MN_ERR_LIMIT, MN_ERR_MEMORY. */
+MN_CHECKED mn_status mn_lab_run(mn_lab **out, const char *name, const mn_lab_opts *opts, mn_err *err);
+void mn_lab_free(mn_lab *lab);
+/* One self-contained page of n experiments, and their tables as TSV in a folder beside it, as mn_report does. */
+MN_CHECKED mn_status mn_lab_page(const char *path, const mn_lab *const *labs, size_t n, mn_err *err);
+
 /* ---- runs ------------------------------------------------------------------------------------------------- */
 
 /* What is told while a run goes on. */
