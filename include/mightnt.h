@@ -465,8 +465,8 @@ typedef struct mn_lab_check {
     bool holds;
 } mn_lab_check;
 
-/* A table: a label and numbers a row; NAN: nothing there. Its chart: columns `lines` [n_lines] over column x, a line for each label where
- * by_label (then n_lines is 1). */
+/* A table: a label and numbers a row; NAN: nothing there. Its chart: columns `lines` [n_lines] over column x, a colour for each label, or
+ * what is before ": " in it; the first column solid, the second dashed; dots: points without lines. */
 typedef struct mn_lab_row {
     char label[120];
     double values[MN_LAB_COLUMNS];
@@ -481,7 +481,7 @@ typedef struct mn_lab {
     char *finding;        /* what came out, in sentences */
     bool holds;           /* every check does */
     size_t x, n_lines, lines[MN_LAB_COLUMNS];
-    bool by_label, log_x, log_y;
+    bool dots, log_x, log_y;
     const char *x_title, *y_title;
     char set[200];        /* what was replaced, as on a command line; "" for nothing */
 } mn_lab;

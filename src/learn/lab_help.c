@@ -182,7 +182,7 @@ static mn_status help(mn_lab_run_of *run, mn_err *err)
                                                             "alpha / w(mu)", NULL});
     lab->lines[0] = 1;
     lab->n_lines = 1;
-    lab->by_label = lab->log_x = lab->log_y = true;
+    lab->log_x = lab->log_y = true;
     lab->x_title = "steps";
     lab->y_title = "help a step, since a tenth of the steps";
     mn_status status = build(&s, err);

@@ -216,7 +216,7 @@ static mn_status mightnt(mn_lab_run_of *run, mn_err *err)
     lab->x = 2;
     lab->lines[0] = 3;
     lab->n_lines = 1;
-    lab->by_label = true;
+    lab->dots = true;
     lab->x_title = "bound, nats";
     lab->y_title = "KL(pi || mu), nats";
     mn_status status = mn_lab_class_open(&c, 2, (size_t)run->set[BITS], err);

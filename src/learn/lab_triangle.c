@@ -46,7 +46,7 @@ static mn_status triangle(mn_lab_run_of *run, mn_err *err)
                                                         "KL(pi||tau) / KL(pi||beta)", NULL});
     lab->lines[0] = 3;
     lab->n_lines = 1;
-    lab->by_label = lab->log_x = lab->log_y = true;
+    lab->log_x = lab->log_y = true;
     lab->x_title = "probability that tau gives to what it hardly ever does";
     lab->y_title = "KL(pi || tau), nats";
     static const double eps[] = {1, .1, .01, .001};

@@ -242,7 +242,7 @@ static mn_status unprecedented(mn_lab_run_of *run, mn_err *err)
     lab->x = 0;
     lab->lines[0] = 2;
     lab->n_lines = 1;
-    lab->by_label = lab->log_x = true;
+    lab->log_x = true;
     lab->x_title = "symbols so far";
     lab->y_title = "bits of the simplest event yet to occur";
     MN_ALLOC_OR_FAIL(j, 1, err);
