@@ -7,7 +7,7 @@
 #include "report/gnuplot.h"
 #include "report/page.h"
 
-enum { WIDTH = 720, HEIGHT = 380, MOST_ROWS = 24 };
+enum { WIDTH = 560, HEIGHT = 330, MOST_ROWS = 24 };
 
 static const char *const names[] = {"--axis", "--muted", "--grid", "--s0", "--s1", "--s2", "--s3", "--s4", "--s5", "--s6", "--s7"};
 
@@ -139,7 +139,7 @@ static void put_checks(mn_html *html, const mn_lab *lab)
     for (size_t i = 0; i < lab->checks; i++) {
         const mn_lab_check *c = &lab->check[i];
         bool most = c->relation == MN_LAB_AT_MOST;
-        mn_html_raw(html, c->holds ? "<tr><td>" : "<tr class=grave><td>");
+        mn_html_raw(html, c->holds ? "<tr><td style=\"white-space:normal\">" : "<tr class=grave><td style=\"white-space:normal\">");
         mn_html_word(html, c->what);
         mn_html_raw(html, "</td><td>");
         put_value(html, c->value);
@@ -224,7 +224,8 @@ static void put_head(mn_html *html, const mn_lab *const *labs, size_t n)
     mn_html_raw(html, "<!doctype html>\n<html lang=en>\n<head>\n<meta charset=utf-8>\n<meta name=viewport "
                       "content=\"width=device-width,initial-scale=1\">\n<title>The paper in numbers</title>\n<style>\n");
     mn_html_raw(html, mn_page_style);
-    mn_html_raw(html, "</style>\n</head>\n<body>\n<main>\n<p class=kicker>mightnt " MN_VERSION ", the laboratory</p>\n<h1>The paper in numbers</h1>\n"
+    mn_html_raw(html, "</style>\n</head>\n<body>\n<svg width=0 height=0 style=\"position:absolute\" aria-hidden=true><circle id=gpPt6 r=1 "
+                      "fill=currentColor /></svg>\n<main>\n<p class=kicker>mightnt " MN_VERSION ", the laboratory</p>\n<h1>The paper in numbers</h1>\n"
                       "<p class=lead>The statements of Cohen, Hutter, Bengio and Russell, \xE2\x80\x9CRL, But Don\xE2\x80\x99t Do Anything I Wouldn\xE2\x80\x99t "
                       "Do\xE2\x80\x9D (arXiv 2410.06213), each computed exactly in a class of all short programs, where it can fail. ");
     mn_html_rawf(html, "<b>%zu of %zu</b> hold.</p>\n<ul class=keys>", held, n);
