@@ -6,7 +6,7 @@
 #include "learn/lab_tree.h"
 
 enum { ALPHA, IN_CLASS, BITS }; /* settings */
-enum { T = 8, LEARNT = 2, RANDOM = 20, ASCENTS = 300 };
+enum { T = 8, LEARNT = 2, RANDOM = 20, ASCENTS = 100 };
 
 static const char inside[] = "mix 7 1", outside[] = "if last is 0 then if seen 1 then mix 2 6 else mix 7 1 else mix 5 3";
 
@@ -79,7 +79,7 @@ static void ascend(trial *r, size_t s)
         }
         for (size_t a = 0; a <= g->M; a++)
             if (pi[a] > 0) top = fmax(top, gradient[a]);
-        for (size_t a = 0; a <= g->M; a++) all += pi[a] = pi[a] > 0 ? pi[a] * exp(.2 * (gradient[a] - top)) : 0;
+        for (size_t a = 0; a <= g->M; a++) all += pi[a] = pi[a] > 0 ? pi[a] * exp(.5 * (gradient[a] - top)) : 0;
         for (size_t a = 0; a <= g->M; a++) pi[a] /= all;
     }
 }
