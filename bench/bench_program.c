@@ -1,4 +1,5 @@
-/* The universe of programs: enumeration to 24 bits and an exact update on 10^4 symbols, CPU time of one core. Limit: 10 s together. */
+/* The universe of programs: enumeration to 24 bits and an exact update on 10^4 symbols, CPU time of one core. Limit: 10 s
+ * together. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -16,8 +17,7 @@ static double seconds(clock_t since)
 static void fill(int32_t *ids, size_t A, bool hard)
 {
     mn_rng rng = mn_rng_split(1, A, 1000);
-    for (size_t i = 0; i < SYMBOLS; i++)
-        ids[i] = hard || i % 2 ? (int32_t)mn_rng_below(&rng, A) : i ? ids[i - 1] : 0;
+    for (size_t i = 0; i < SYMBOLS; i++) ids[i] = hard || i % 2 ? (int32_t)mn_rng_below(&rng, A) : i ? ids[i - 1] : 0;
 }
 
 static int measure(size_t A, bool hard)

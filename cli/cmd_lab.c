@@ -12,14 +12,17 @@ static const mn_verb verb = {
     "mightnt lab triangle\n"
     "mightnt lab -o page.html\n"
     "mightnt lab explain 'until time >= 8 do mix 7 1 then always 1'",
-    "Without NAME all of them. Exit status 1: a statement did not hold. --set replaces a number of an experiment, for tests of the\n"
+    "Without NAME all of them. Exit status 1: a statement did not hold. --set replaces a number of an experiment, for tests of "
+    "the\n"
     "laboratory: `mightnt lab triangle --set triangle.zero=0.001` breaks an assumption, and fails.\n"
-    "explain parses a program, prices it in bits and runs it: after HISTORY (symbols, the actor's and the world's by turns), or for\n"
+    "explain parses a program, prices it in bits and runs it: after HISTORY (symbols, the actor's and the world's by turns), "
+    "or for\n"
     "eight turns against a world that draws its symbols at random.\n"
-    "  policy: always x | mix k ... k | copy | rotate x | count n | if event then policy else policy | until event do policy then policy\n"
+    "  policy: always x | mix k ... k | copy | rotate x | count n | if event then policy else policy |\n"
+    "          until event do policy then policy\n"
     "  event:  last is x | seen x | seen x y | seen x n times | time >= n | not event | event and event\n"};
 
-/* ---- experiments ------------------------------------------------------------------------------------------------------ */
+/* ---- experiments ----------------------------------------------------------------------------------------------- */
 
 static int list(void)
 {
@@ -27,15 +30,18 @@ static int list(void)
         const mn_lab_kind *kind = mn_lab_kind_at(i);
         printf("%-14s %s\n", kind->name, kind->title);
         for (size_t k = 0; k < MN_LAB_SETTINGS && kind->settings[k].key; k++)
-            printf("               --set %s.%s=%g  %s\n", kind->name, kind->settings[k].key, kind->settings[k].value, kind->settings[k].help);
+            printf("               --set %s.%s=%g  %s\n", kind->name, kind->settings[k].key, kind->settings[k].value,
+                   kind->settings[k].help);
     }
     return 0;
 }
 
 static void print_value(double x)
 {
-    if (isnan(x)) printf(" %*s", 16, "-");
-    else printf(" %16.8g", x);
+    if (isnan(x))
+        printf(" %*s", 16, "-");
+    else
+        printf(" %16.8g", x);
 }
 
 static void print_lab(const mn_lab *lab)
@@ -58,15 +64,18 @@ static void print_lab(const mn_lab *lab)
         printf("%s  %s: %.10g %s %.10g\n", check->holds ? "holds" : "FAILS", check->what, check->value,
                check->relation == MN_LAB_AT_MOST ? "<=" : ">=", check->limit);
     }
-    printf("\n%s\n%s: %s\n\n", lab->finding ? lab->finding : "", lab->kind->name, lab->holds ? "the statement holds" : "THE STATEMENT DOES NOT HOLD");
+    printf("\n%s\n%s: %s\n\n", lab->finding ? lab->finding : "", lab->kind->name,
+           lab->holds ? "the statement holds" : "THE STATEMENT DOES NOT HOLD");
 }
 
 static void print_number(double x)
 {
     char text[40];
     double back;
-    if (isnan(x)) printf("null");
-    else if (isinf(x)) printf(x > 0 ? "\"inf\"" : "\"-inf\"");
+    if (isnan(x))
+        printf("null");
+    else if (isinf(x))
+        printf(x > 0 ? "\"inf\"" : "\"-inf\"");
     else {
         for (int digits = 15; digits <= 17; digits++) {
             snprintf(text, sizeof text, "%.*g", digits, x);
@@ -125,7 +134,7 @@ static int experiments(const char **names, size_t n, const mn_lab_opts *opts, bo
     return status;
 }
 
-/* ---- one program ------------------------------------------------------------------------------------------------------- */
+/* ---- one program ----------------------------------------------------------------------------------------------- */
 
 /* A turn as a line, its prediction in lp: [A]. */
 static mn_status show_turn(double *lp, mn_session *s, size_t A, mn_err *err)
@@ -168,8 +177,10 @@ static mn_status run_on(mn_model *model, const char *history, uint64_t seed, mn_
     mn_worker *worker = NULL;
     mn_session *s;
     int32_t *h = calloc(len + 1, sizeof *h);
-    mn_status status = h ? mn_model_tokenize(model, h, len, &n, history, len, true, err) : mn_fail(err, MN_ERR_MEMORY, "out of memory");
-    if (status == MN_OK && n % 2) status = mn_fail(err, MN_ERR_INPUT, "the history ends at the world's turn: expected an even number of symbols");
+    mn_status status = h ? mn_model_tokenize(model, h, len, &n, history, len, true, err)
+                         : mn_fail(err, MN_ERR_MEMORY, "out of memory");
+    if (status == MN_OK && n % 2)
+        status = mn_fail(err, MN_ERR_INPUT, "the history ends at the world's turn: expected an even number of symbols");
     if (status == MN_OK) status = mn_worker_new(&worker, model, 1, n + 16, err);
     if (status == MN_OK) status = mn_session_begin(&s, worker, err);
     if (status == MN_OK) status = run(s, A, h, n, seed, err);
@@ -216,9 +227,12 @@ int cmd_lab(int argc, char **argv)
     if (!words) return mn_cli_fail(&(mn_err){.code = MN_ERR_MEMORY, .message = "out of memory"});
     int status = mn_options_parse(&verb, options, sizeof options / sizeof *options, argc, argv, words, (size_t)argc, &n);
     if (!status) status = cli_check_threads(&verb, threads);
-    if (!status && lists) status = list();
-    else if (!status && n && strcmp(words[0], "explain") == 0) status = explain(words + 1, n - 1, A, seed);
-    else if (!status) status = experiments(words, n, &(mn_lab_opts){sets.items, sets.n, (size_t)threads}, json, page);
+    if (!status && lists)
+        status = list();
+    else if (!status && n && strcmp(words[0], "explain") == 0)
+        status = explain(words + 1, n - 1, A, seed);
+    else if (!status)
+        status = experiments(words, n, &(mn_lab_opts){sets.items, sets.n, (size_t)threads}, json, page);
     free(words);
     free(sets.items);
     return status;

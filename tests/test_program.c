@@ -1,5 +1,5 @@
-/* Programs: their code is prefix-free, their text reads back, diagrams do what a direct interpreter does, and the class is the sum over
- * all its programs, one by one. */
+/* Programs: their code is prefix-free, their text reads back, diagrams do what a direct interpreter does, and the class is
+ * the sum over all its programs, one by one. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -352,10 +352,22 @@ static void bad_input_is_refused(void **state)
         const char *text;
         size_t A, column;
     } bad[] = {
-        {"", 2, 1},           {"always", 2, 7},          {"always 2", 2, 8},      {"always 0 1", 2, 10},   {"mix 4 5", 2, 5},
-        {"mix 8 0", 2, 5},    {"mix 4", 2, 6},           {"count 1", 2, 7},       {"if last 1 then", 2, 9}, {"(copy", 2, 6},
-        {"until seen 1 1 times do copy then copy", 2, 14}, {"until time >= 0 do copy then copy", 2, 15},
-        {"if not copy then copy else copy", 2, 8},       {"count 99999999999", 2, 7}, {"rotate 3", 3, 8}, {"if seen 0 9 do", 2, 11},
+        {"", 2, 1},
+        {"always", 2, 7},
+        {"always 2", 2, 8},
+        {"always 0 1", 2, 10},
+        {"mix 4 5", 2, 5},
+        {"mix 8 0", 2, 5},
+        {"mix 4", 2, 6},
+        {"count 1", 2, 7},
+        {"if last 1 then", 2, 9},
+        {"(copy", 2, 6},
+        {"until seen 1 1 times do copy then copy", 2, 14},
+        {"until time >= 0 do copy then copy", 2, 15},
+        {"if not copy then copy else copy", 2, 8},
+        {"count 99999999999", 2, 7},
+        {"rotate 3", 3, 8},
+        {"if seen 0 9 do", 2, 11},
     };
     mn_model *model = NULL;
     mn_err err;
@@ -463,12 +475,9 @@ static void memory_that_runs_out_is_a_status(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(codes_are_prefix_free_and_counted),
-        cmocka_unit_test(text_and_code_read_back),
-        cmocka_unit_test(programs_do_what_they_say),
-        cmocka_unit_test(the_class_is_the_sum_over_its_programs),
-        cmocka_unit_test(members_make_up_the_mixture),
-        cmocka_unit_test(bad_input_is_refused),
+        cmocka_unit_test(codes_are_prefix_free_and_counted), cmocka_unit_test(text_and_code_read_back),
+        cmocka_unit_test(programs_do_what_they_say),         cmocka_unit_test(the_class_is_the_sum_over_its_programs),
+        cmocka_unit_test(members_make_up_the_mixture),       cmocka_unit_test(bad_input_is_refused),
         cmocka_unit_test(memory_that_runs_out_is_a_status),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,9 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
-
-static const mn_lab_experiment *const experiments[] = {&mn_lab_triangle, &mn_lab_novelty, &mn_lab_unprecedented, &mn_lab_tvd,
-                                                       &mn_lab_mightnt,  &mn_lab_help,    &mn_lab_waiting,       &mn_lab_simple};
+static const mn_lab_experiment *const experiments[] = {&mn_lab_triangle, &mn_lab_novelty, &mn_lab_unprecedented,
+                                                       &mn_lab_tvd,      &mn_lab_mightnt, &mn_lab_help,
+                                                       &mn_lab_waiting,  &mn_lab_simple};
 enum { EXPERIMENTS = sizeof experiments / sizeof *experiments };
 
 size_t mn_lab_kinds(void)
@@ -21,7 +21,7 @@ const mn_lab_kind *mn_lab_kind_at(size_t i)
     return &experiments[i]->kind;
 }
 
-/* ---- what comes out ------------------------------------------------------------------------------------------------ */
+/* ---- what comes out -------------------------------------------------------------------------------------------- */
 
 void mn_lab_headings(mn_lab *lab, const char *heading, const char *const *headings)
 {
@@ -49,7 +49,8 @@ mn_status mn_lab_add_row(mn_lab *lab, const char *label, const double *values, m
     return MN_OK;
 }
 
-mn_status mn_lab_add_check(mn_lab *lab, double value, mn_lab_relation relation, double limit, mn_err *err, const char *what, ...)
+mn_status mn_lab_add_check(mn_lab *lab, double value, mn_lab_relation relation, double limit, mn_err *err, const char *what,
+                           ...)
 {
     va_list args;
     mn_lab_check *checks = extend(lab->check, lab->checks, sizeof *checks, err);
@@ -89,7 +90,7 @@ void mn_lab_free(mn_lab *lab)
     free(lab);
 }
 
-/* ---- settings --------------------------------------------------------------------------------------------------------- */
+/* ---- settings -------------------------------------------------------------------------------------------------- */
 
 static mn_status set_one(mn_lab_run_of *run, const char *key, const char *value, const char *whole, mn_err *err)
 {

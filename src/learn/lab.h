@@ -22,8 +22,8 @@ extern const mn_lab_experiment mn_lab_triangle, mn_lab_novelty, mn_lab_unprecede
 void mn_lab_headings(mn_lab *lab, const char *heading, const char *const *headings);
 /* values: [columns]. MN_ERR_MEMORY. */
 MN_CHECKED mn_status mn_lab_add_row(mn_lab *lab, const char *label, const double *values, mn_err *err);
-MN_CHECKED mn_status mn_lab_add_check(mn_lab *lab, double value, mn_lab_relation relation, double limit, mn_err *err, const char *what, ...)
-    MN_PRINTF(6, 7);
+MN_CHECKED mn_status mn_lab_add_check(mn_lab *lab, double value, mn_lab_relation relation, double limit, mn_err *err,
+                                      const char *what, ...) MN_PRINTF(6, 7);
 MN_CHECKED mn_status mn_lab_find(mn_lab *lab, mn_err *err, const char *format, ...) MN_PRINTF(3, 4);
 
 #endif

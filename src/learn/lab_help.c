@@ -10,8 +10,8 @@
 enum { WEIGHT, SCALE, RUNS, STEPS }; /* settings */
 enum { MEMBERS = 8, ALPHAS = 5, DECADES = 5 };
 
-/* The first is the demonstrator. The others differ from it where the world rarely goes, later on, or a little; the second has most of the
- * weight that is left, so that a large alpha keeps it too. */
+/* The first is the demonstrator. The others differ from it where the world rarely goes, later on, or a little; the second
+ * has most of the weight that is left, so that a large alpha keeps it too. */
 static const char *const texts[MEMBERS] = {
     "if last is 1 then mix 6 2 else mix 3 5",
     "if last is 1 then mix 2 6 else mix 3 5",
@@ -35,7 +35,7 @@ typedef struct study {
     uint32_t root[MEMBERS];
     size_t runs;
     uint64_t steps;
-    imitation *of;  /* [ALPHAS,runs] */
+    imitation *of; /* [ALPHAS,runs] */
 } study;
 
 typedef struct imitator {
@@ -65,7 +65,8 @@ static void rank_members(imitator *m)
 static double least(double nu[2], imitator *m)
 {
     mn_diagram_answer(m->answers, &m->s->d, &m->past);
-    for (size_t i = 0; i < MEMBERS; i++) mn_leaf_say(m->p[i], &m->s->d, mn_diagram_leaf(&m->s->d, m->answers, m->s->root[i]), &m->past);
+    for (size_t i = 0; i < MEMBERS; i++)
+        mn_leaf_say(m->p[i], &m->s->d, mn_diagram_leaf(&m->s->d, m->answers, m->s->root[i]), &m->past);
     for (size_t a = 0; a < 2; a++) {
         nu[a] = 1;
         for (size_t i = 0; i < m->kept; i++) nu[a] = fmin(nu[a], m->p[m->order[i]][a]);
@@ -114,17 +115,19 @@ static mn_status one_run(void *arg, size_t task, size_t thread, mn_err *err)
     imitator m = {.s = s, .alpha = alphas[task / s->runs]};
     double weight = s->run->set[WEIGHT];
     (void)thread, (void)err;
-    for (size_t i = 0; i < MEMBERS; i++) m.lw[i] = log(i == 0 ? weight : i == 1 ? .8 * (1 - weight) : .2 * (1 - weight) / (MEMBERS - 2));
+    for (size_t i = 0; i < MEMBERS; i++)
+        m.lw[i] = log(i == 0 ? weight : i == 1 ? .8 * (1 - weight) : .2 * (1 - weight) / (MEMBERS - 2));
     imitate(&s->of[task], &m, s->steps, mn_rng_split(1, task, MN_STREAM_USER));
     return MN_OK;
 }
 
-/* ---- what it comes to ------------------------------------------------------------------------------------------------------ */
+/* ---- what it comes to ------------------------------------------------------------------------------------------ */
 
 static mn_status report(study *s, size_t i, double *lost, double *cubes, mn_err *err)
 {
     mn_lab *lab = s->run->lab;
-    double weight = s->run->set[WEIGHT], alpha = alphas[i], bound = s->run->set[SCALE] * 2 * pow(alpha, -3) * (24 / weight + 12);
+    double weight = s->run->set[WEIGHT], alpha = alphas[i],
+           bound = s->run->set[SCALE] * 2 * pow(alpha, -3) * (24 / weight + 12);
     double asked[DECADES] = {0}, most = 0, rate[DECADES], n = (double)s->runs;
     *lost = *cubes = 0;
     for (size_t r = 0; r < s->runs; r++) {
@@ -139,21 +142,27 @@ static mn_status report(study *s, size_t i, double *lost, double *cubes, mn_err 
     for (size_t k = 0; k < DECADES; k++) {
         double from = k ? pow(10, (double)k) : 0, to = k + 1 < DECADES ? pow(10, (double)k + 1) : (double)s->steps;
         rate[k] = asked[k] / (to - from);
-        MN_TRY(mn_lab_add_row(lab, label, (const double[]){to, rate[k], asked[k], *cubes, most, bound, *lost, fmin(1, alpha / weight)}, err));
+        MN_TRY(mn_lab_add_row(
+            lab, label, (const double[]){to, rate[k], asked[k], *cubes, most, bound, *lost, fmin(1, alpha / weight)}, err));
     }
-    MN_TRY(mn_lab_add_check(lab, *cubes, MN_LAB_AT_MOST, bound, err, "alpha %g: mean sum of theta^3, against the published bound", alpha));
-    MN_TRY(mn_lab_add_check(lab, *lost, MN_LAB_AT_MOST, alpha / weight, err, "alpha %g: share of runs in which the demonstrator was lost, against Ville's bound", alpha));
-    return mn_lab_add_check(lab, rate[DECADES - 1], MN_LAB_AT_MOST, .1 * rate[0], err, "alpha %g: help a step in the last decade, against a tenth of the first", alpha);
+    MN_TRY(mn_lab_add_check(lab, *cubes, MN_LAB_AT_MOST, bound, err,
+                            "alpha %g: mean sum of theta^3, against the published bound", alpha));
+    MN_TRY(mn_lab_add_check(lab, *lost, MN_LAB_AT_MOST, alpha / weight, err,
+                            "alpha %g: share of runs in which the demonstrator was lost, against Ville's bound", alpha));
+    return mn_lab_add_check(lab, rate[DECADES - 1], MN_LAB_AT_MOST, .1 * rate[0], err,
+                            "alpha %g: help a step in the last decade, against a tenth of the first", alpha);
 }
 
 static mn_status report_all(study *s, mn_err *err)
 {
     double lost[ALPHAS], cubes[ALPHAS];
     for (size_t i = 0; i < ALPHAS; i++) MN_TRY(report(s, i, &lost[i], &cubes[i], err));
-    return mn_lab_find(s->run->lab, err,
-                       "Over %g steps the sum of theta^3 is %.2f at alpha %g and %.2f at alpha %g, of bounds in the thousands and millions; the demonstrator was lost in "
-                       "%.0f%% and %.1f%% of the runs. The smaller alpha is, the more help is asked and the safer the demonstrator.",
-                       (double)s->steps, cubes[0], alphas[0], cubes[ALPHAS - 1], alphas[ALPHAS - 1], 100 * lost[0], 100 * lost[ALPHAS - 1]);
+    return mn_lab_find(
+        s->run->lab, err,
+        "Over %g steps the sum of theta^3 is %.2f at alpha %g and %.2f at alpha %g, of bounds in the thousands and millions; "
+        "the demonstrator was lost in "
+        "%.0f%% and %.1f%% of the runs. The smaller alpha is, the more help is asked and the safer the demonstrator.",
+        (double)s->steps, cubes[0], alphas[0], cubes[ALPHAS - 1], alphas[ALPHAS - 1], 100 * lost[0], 100 * lost[ALPHAS - 1]);
 }
 
 static mn_status build(study *s, mn_err *err)
@@ -173,20 +182,24 @@ static mn_status help(mn_lab_run_of *run, mn_err *err)
 {
     mn_lab *lab = run->lab;
     study s = {.run = run};
-    if (!(run->set[WEIGHT] > 0 && run->set[WEIGHT] < 1)) return mn_fail(err, MN_ERR_NUM, "help.weight: expected a number between 0 and 1");
+    if (!(run->set[WEIGHT] > 0 && run->set[WEIGHT] < 1))
+        return mn_fail(err, MN_ERR_NUM, "help.weight: expected a number between 0 and 1");
     if (!(run->set[RUNS] >= 1 && run->set[RUNS] <= 1e5)) return mn_fail(err, MN_ERR_NUM, "help.runs: expected 1 to 1e5");
-    if (!(run->set[STEPS] > 1e4 && run->set[STEPS] <= 1e7)) return mn_fail(err, MN_ERR_NUM, "help.steps: expected more than 1e4, at most 1e7");
+    if (!(run->set[STEPS] > 1e4 && run->set[STEPS] <= 1e7))
+        return mn_fail(err, MN_ERR_NUM, "help.steps: expected more than 1e4, at most 1e7");
     s.runs = (size_t)run->set[RUNS];
     s.steps = (uint64_t)run->set[STEPS];
-    mn_lab_headings(lab, "pessimist", (const char *const[]){"steps up to", "help a step", "help, expected", "sum theta^3", "most in a run", "bound", "lost mu, share",
-                                                            "alpha / w(mu)", NULL});
+    mn_lab_headings(lab, "pessimist",
+                    (const char *const[]){"steps up to", "help a step", "help, expected", "sum theta^3", "most in a run",
+                                          "bound", "lost mu, share", "alpha / w(mu)", NULL});
     lab->lines[0] = 1;
     lab->n_lines = 1;
     lab->log_x = lab->log_y = true;
     lab->x_title = "steps";
     lab->y_title = "help a step, since a tenth of the steps";
     mn_status status = build(&s, err);
-    if (status == MN_OK && !(s.of = mn_alloc(ALPHAS * s.runs, sizeof *s.of))) status = mn_fail(err, MN_ERR_MEMORY, "out of memory");
+    if (status == MN_OK && !(s.of = mn_alloc(ALPHAS * s.runs, sizeof *s.of)))
+        status = mn_fail(err, MN_ERR_MEMORY, "out of memory");
     if (status == MN_OK) status = mn_parallel(run->threads, ALPHAS * s.runs, one_run, &s, err);
     if (status == MN_OK) status = report_all(&s, err);
     free(s.of);
@@ -197,8 +210,10 @@ static mn_status help(mn_lab_run_of *run, mn_err *err)
 const mn_lab_experiment mn_lab_help = {
     .kind = {.name = "help",
              .title = "Help fades, and the demonstrator is kept",
-             .claim = "An imitator that underestimates by the least of what its kept models say, and asks the demonstrator with the probability left over, asks ever less: "
-                      "the expected sum of the cubes of that probability is bounded for ever; and the demonstrator ever leaves the kept set with probability at most "
+             .claim = "An imitator that underestimates by the least of what its kept models say, and asks the demonstrator "
+                      "with the probability left over, asks ever less: "
+                      "the expected sum of the cubes of that probability is bounded for ever; and the demonstrator ever leaves "
+                      "the kept set with probability at most "
                       "alpha / w(mu) (Cohen, Hutter, Nanda 2022; Ville 1939).",
              .formula = "E sum theta_t^3 <= |A| alpha^-3 (24 / w(mu) + 12);  P(mu ever lost) <= alpha / w(mu)",
              .settings = {{"weight", .5, "prior weight of the demonstrator"},

@@ -21,11 +21,11 @@ typedef struct trial {
     const setting *setting;
     mn_lab_tree tree;
     mn_plan_policy policy;
-    double *value;     /* [S] */
-    double worst;      /* the greatest excess of KL(pi||mu) over its bound */
+    double *value; /* [S] */
+    double worst;  /* the greatest excess of KL(pi||mu) over its bound */
 } trial;
 
-/* ---- the worst policy -------------------------------------------------------------------------------------------------- */
+/* ---- the worst policy ------------------------------------------------------------------------------------------ */
 
 /* What a state's move a brings later: expected value after it, made by the agent or, helped, by the demonstrator. */
 static double later(const trial *r, size_t s, size_t a, const uint32_t *next)
@@ -33,12 +33,13 @@ static double later(const trial *r, size_t s, size_t a, const uint32_t *next)
     const mn_plan_graph *g = &r->tree.graph;
     size_t move = s * g->M + a;
     double sum = 0;
-    for (size_t o = 0; s < g->from[g->T - 1] && o < g->O; o++) sum += g->p[g->row[move] * g->O + o] * r->value[next[move * g->O + o]];
+    for (size_t o = 0; s < g->from[g->T - 1] && o < g->O; o++)
+        sum += g->p[g->row[move] * g->O + o] * r->value[next[move * g->O + o]];
     return sum;
 }
 
-/* Excess of one state's row: KL(made||mu) - KL(pi||nu) - ln(1 + theta), where the statement is about it, and what comes later; its
- * gradient, up to a constant. */
+/* Excess of one state's row: KL(made||mu) - KL(pi||nu) - ln(1 + theta), where the statement is about it, and what comes later;
+ * its gradient, up to a constant. */
 static double excess(double *gradient, const trial *r, const double *pi, size_t s)
 {
     const mn_plan_graph *g = &r->tree.graph;
@@ -98,7 +99,7 @@ static void make_worst(trial *r)
     mn_lab_policy_kl(&r->policy, &r->tree.graph);
 }
 
-/* ---- other policies ----------------------------------------------------------------------------------------------------- */
+/* ---- other policies -------------------------------------------------------------------------------------------- */
 
 /* Uniform on the simplex of what the base ever does. */
 static void make_random(trial *r, uint64_t seed)
@@ -107,7 +108,8 @@ static void make_random(trial *r, uint64_t seed)
     mn_rng rng = mn_rng_split(seed, 0, MN_STREAM_USER);
     for (size_t s = 0; s < g->S; s++) {
         double sum = 0, *pi = r->policy.pi + s * g->W;
-        for (size_t a = 0; a <= g->M; a++) sum += pi[a] = g->lp_base[s * g->W + a] > -INFINITY ? -log1p(-mn_rng_uniform(&rng)) : 0;
+        for (size_t a = 0; a <= g->M; a++)
+            sum += pi[a] = g->lp_base[s * g->W + a] > -INFINITY ? -log1p(-mn_rng_uniform(&rng)) : 0;
         for (size_t a = 0; a <= g->M; a++) pi[a] /= sum;
     }
     mn_lab_policy_kl(&r->policy, g);
@@ -125,8 +127,9 @@ static mn_status tell(trial *r, const char *name, mn_err *err)
     r->worst = fmax(r->worst, excess_nats);
     snprintf(label, sizeof label, "%s: %s", r->setting->name, name);
     return mn_lab_add_row(r->run->lab, label,
-                          (const double[]){f.kl_base, f.slack, f.kl_base + f.slack, f.kl_demonstrator, -excess_nats, f.value, f.help,
-                                           (double)kept / (double)g->S}, err);
+                          (const double[]){f.kl_base, f.slack, f.kl_base + f.slack, f.kl_demonstrator, -excess_nats, f.value,
+                                           f.help, (double)kept / (double)g->S},
+                          err);
 }
 
 static mn_status try_optimal(trial *r, mn_err *err)
@@ -140,7 +143,8 @@ static mn_status try_optimal(trial *r, mn_err *err)
     for (size_t i = 0; status == MN_OK && i < sizeof budgets / sizeof *budgets; i++) {
         double lambda;
         size_t sweeps;
-        snprintf(name, sizeof name, r->setting->no_help ? "optimal, %g a nat" : "optimal, %g nats", r->setting->no_help ? prices[i] : budgets[i]);
+        snprintf(name, sizeof name, r->setting->no_help ? "optimal, %g a nat" : "optimal, %g nats",
+                 r->setting->no_help ? prices[i] : budgets[i]);
         status = r->setting->no_help ? mn_plan_penalty(solver, &r->policy, prices[i], err)
                                      : mn_plan_budget(solver, &r->policy, budgets[i], &lambda, &sweeps, err);
         mn_lab_policy_kl(&r->policy, &r->tree.graph);
@@ -164,7 +168,7 @@ static mn_status try_random(trial *r, mn_err *err)
     return tell(r, "random, the worst of 20", err);
 }
 
-/* ---- settings ------------------------------------------------------------------------------------------------------------- */
+/* ---- settings -------------------------------------------------------------------------------------------------- */
 
 static mn_status try_all(trial *r, mn_err *err)
 {
@@ -178,15 +182,25 @@ static mn_status try_all(trial *r, mn_err *err)
     double kept = 1;
     for (size_t s = 0; s < r->tree.graph.S; s++) kept = fmin(kept, r->tree.kept[s]);
     if (r->setting->no_help) /* then what is kept never changes */
-        MN_TRY(mn_lab_add_check(r->run->lab, kept, MN_LAB_AT_LEAST, 1, err, "%s: the demonstrator is kept after every history", r->setting->name));
-    return mn_lab_add_check(r->run->lab, r->worst, MN_LAB_AT_MOST, 1e-9, err, "%s: KL(pi||mu) above its bound, the most of all policies", r->setting->name);
+        MN_TRY(mn_lab_add_check(r->run->lab, kept, MN_LAB_AT_LEAST, 1, err, "%s: the demonstrator is kept after every history",
+                                r->setting->name));
+    return mn_lab_add_check(r->run->lab, r->worst, MN_LAB_AT_MOST, 1e-9, err,
+                            "%s: KL(pi||mu) above its bound, the most of all policies", r->setting->name);
 }
 
 static mn_status one(mn_lab_run_of *run, mn_lab_class *c, const setting *how, double *worst, mn_err *err)
 {
     mn_lab_world echo = {.A = 2, .O = 1, .says = {{0}, {1}}, .p = {{1}, {1}}, .reward = {{0}, {1}}};
-    trial r = {.run = run, .setting = how, .worst = -INFINITY,
-               .tree = {.c = c, .world = &echo, .T = T, .threads = run->threads, .alpha = run->set[ALPHA], .learns = how->learns, .no_help = how->no_help}};
+    trial r = {.run = run,
+               .setting = how,
+               .worst = -INFINITY,
+               .tree = {.c = c,
+                        .world = &echo,
+                        .T = T,
+                        .threads = run->threads,
+                        .alpha = run->set[ALPHA],
+                        .learns = how->learns,
+                        .no_help = how->no_help}};
     size_t bits;
     bool in_class = how->in_class && run->set[IN_CLASS] > 0;
     MN_TRY(mn_lab_class_root(c, &r.tree.mu, &bits, in_class ? inside : outside, true, err));
@@ -209,10 +223,12 @@ static mn_status mightnt(mn_lab_run_of *run, mn_err *err)
     mn_lab *lab = run->lab;
     mn_lab_class c = {0};
     double worst[4];
-    if (!(run->set[ALPHA] > 0 && run->set[ALPHA] < 1)) return mn_fail(err, MN_ERR_NUM, "mightnt.alpha: expected a number between 0 and 1");
+    if (!(run->set[ALPHA] > 0 && run->set[ALPHA] < 1))
+        return mn_fail(err, MN_ERR_NUM, "mightnt.alpha: expected a number between 0 and 1");
     if (!(run->set[BITS] >= 6 && run->set[BITS] <= 22)) return mn_fail(err, MN_ERR_NUM, "mightnt.bits: expected 6 to 22");
-    mn_lab_headings(lab, "setting: policy", (const char *const[]){"KL(pi||nu) nats", "sum ln(1+theta)", "bound nats", "KL(pi||mu) nats", "margin, kept", "value",
-                                                                  "help asked", "mu kept, share", NULL});
+    mn_lab_headings(lab, "setting: policy",
+                    (const char *const[]){"KL(pi||nu) nats", "sum ln(1+theta)", "bound nats", "KL(pi||mu) nats", "margin, kept",
+                                          "value", "help asked", "mu kept, share", NULL});
     lab->x = 2;
     lab->lines[0] = 3;
     lab->n_lines = 1;
@@ -224,15 +240,19 @@ static mn_status mightnt(mn_lab_run_of *run, mn_err *err)
     mn_lab_class_close(&c);
     if (status != MN_OK) return status;
     return mn_lab_find(lab, err,
-                       "While the demonstrator is kept no policy, not even one made to, gets past the bound: the nearest stays %.3g nats below. Where the agent's own "
-                       "moves are learnt from it can talk the demonstrator out of the kept set, and exceeds it by up to %.3g nats; where the demonstrator is "
-                       "not in the class, by up to %.3g.", -worst[0], worst[2], worst[3]);
+                       "While the demonstrator is kept no policy, not even one made to, gets past the bound: the nearest stays "
+                       "%.3g nats below. Where the agent's own "
+                       "moves are learnt from it can talk the demonstrator out of the kept set, and exceeds it by up to %.3g "
+                       "nats; where the demonstrator is "
+                       "not in the class, by up to %.3g.",
+                       -worst[0], worst[2], worst[3]);
 }
 
 const mn_lab_experiment mn_lab_mightnt = {
     .kind = {.name = "mightnt",
              .title = "Do not do anything I mightn't do",
-             .claim = "A policy's KL to the demonstrator is at most its KL to the pessimistic base policy, while the demonstrator is in the class and among those "
+             .claim = "A policy's KL to the demonstrator is at most its KL to the pessimistic base policy, while the "
+                      "demonstrator is in the class and among those "
                       "kept; where help is a move, at most that plus the expected sum of ln(1 + theta).",
              .formula = "KL(pi||mu) <= KL(pi||nu_alpha) + E sum ln(1 + theta_t)",
              .settings = {{"alpha", .05, "the pessimist's"},

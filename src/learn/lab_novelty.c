@@ -20,22 +20,22 @@ typedef struct pair {
 typedef struct study {
     mn_lab_run_of *run;
     mn_lab_class c;
-    mn_lab_world before, now;     /* in the transcripts; in the episode, where 2 is said as well */
+    mn_lab_world before, now; /* in the transcripts; in the episode, where 2 is said as well */
     uint32_t mu;
     pair pairs[PAIRS];
-    double *share;                /* [PAIRS,n] */
+    double *share;                                             /* [PAIRS,n] */
     double kl[PAIRS][SIZES], limit[PAIRS][SIZES], over[PAIRS]; /* over: the most above the bound, of all sizes */
 } study;
 
-/* ---- the policy "as xi until the event, then the target", in one tree --------------------------------------------------------- */
+/* ---- the policy "as xi until the event, then the target", in one tree ------------------------------------------ */
 
 typedef struct construction {
     mn_lab_tree *tree;
     const pair *pair;
-    const double *mass;           /* [S] */
-    uint32_t *happened, *leaf;    /* [S] */
-    bool *like_mu;                /* [S] histories in which the demonstrator may have made every move */
-    double *worst;                /* [S] KL from there on, under the costliest answers */
+    const double *mass;        /* [S] */
+    uint32_t *happened, *leaf; /* [S] */
+    bool *like_mu;             /* [S] histories in which the demonstrator may have made every move */
+    double *worst;             /* [S] KL from there on, under the costliest answers */
     mn_plan_policy policy;
 } construction;
 
@@ -45,7 +45,8 @@ static void build_policy(construction *k)
     const mn_diagrams *d = &k->tree->c->u.d;
     for (size_t s = 0; s < g->S; s++) {
         double *pi = k->policy.pi + s * g->W;
-        if (k->happened[s] == MN_TRUE) mn_leaf_say(pi, d, k->leaf[s], &(mn_past){.n = 2 * (uint32_t)mn_lab_tree_time(k->tree, s)});
+        if (k->happened[s] == MN_TRUE)
+            mn_leaf_say(pi, d, k->leaf[s], &(mn_past){.n = 2 * (uint32_t)mn_lab_tree_time(k->tree, s)});
         else
             for (size_t a = 0; a < g->M; a++) pi[a] = exp(g->lp_base[s * g->W + a]);
     }
@@ -73,11 +74,12 @@ static void find_like_mu(construction *k)
     for (size_t t = 0; t + 1 < g->T; t++)
         for (size_t s = g->from[t]; s < g->to[t]; s++)
             for (size_t a = 0; a < g->M; a++)
-                for (size_t o = 0; o < g->O; o++) k->like_mu[g->next[(s * g->M + a) * g->O + o]] = k->like_mu[s] && g->mu[s * g->M + a] > 0;
+                for (size_t o = 0; o < g->O; o++)
+                    k->like_mu[g->next[(s * g->M + a) * g->O + o]] = k->like_mu[s] && g->mu[s * g->M + a] > 0;
 }
 
-/* Histories at which the event has just happened: *over, the KL from there on above its bound, at most; the most of both after what the
- * demonstrator may have done. */
+/* Histories at which the event has just happened: *over, the KL from there on above its bound, at most; the most of both
+ * after what the demonstrator may have done. */
 static void compare(const construction *k, double until, double *kl, double *limit, double *over)
 {
     const mn_plan_graph *g = &k->tree->graph;
@@ -109,8 +111,10 @@ static mn_status cheapest(double *kl, const mn_lab_tree *tree, double value, dou
         size_t sweeps;
         status = mn_plan_budget(solver, &policy, middle, &lambda, &sweeps, err);
         if (status == MN_OK) status = mn_plan_measure(&figures, NULL, NULL, &tree->graph, &policy, err);
-        if (status == MN_OK && figures.value >= value) high = middle;
-        else low = middle;
+        if (status == MN_OK && figures.value >= value)
+            high = middle;
+        else
+            low = middle;
     }
     *kl = high;
     mn_plan_policy_free(&policy);
@@ -136,8 +140,9 @@ static mn_status report(construction *k, study *s, size_t i, size_t size, double
     snprintf(label, sizeof label, "until %s then %s", events[i / TARGETS], targets[i % TARGETS]);
     if (!(over <= s->over[i])) s->over[i] = over; /* a NaN stays, and fails */
     return mn_lab_add_row(s->run->lab, label,
-                          (const double[]){transcripts, s->kl[i][size], s->limit[i][size], over, figures.kl_base, figures.kl_demonstrator, value,
-                                           best, cheap}, err);
+                          (const double[]){transcripts, s->kl[i][size], s->limit[i][size], over, figures.kl_base,
+                                           figures.kl_demonstrator, value, best, cheap},
+                          err);
 }
 
 static mn_status construct(study *s, mn_lab_tree *tree, size_t i, size_t size, double transcripts, mn_err *err)
@@ -148,7 +153,8 @@ static mn_status construct(study *s, mn_lab_tree *tree, size_t i, size_t size, d
     k.leaf = mn_alloc(tree->graph.S, sizeof *k.leaf);
     k.worst = mn_alloc(tree->graph.S, sizeof *k.worst);
     k.like_mu = mn_alloc(tree->graph.S, sizeof *k.like_mu);
-    if (status == MN_OK && (!k.happened || !k.leaf || !k.worst || !k.like_mu)) status = mn_fail(err, MN_ERR_MEMORY, "out of memory");
+    if (status == MN_OK && (!k.happened || !k.leaf || !k.worst || !k.like_mu))
+        status = mn_fail(err, MN_ERR_MEMORY, "out of memory");
     if (status == MN_OK) status = mn_lab_tree_ask(k.happened, tree, k.pair->once, err);
     if (status == MN_OK) status = mn_lab_tree_ask(k.leaf, tree, k.pair->target, err);
     if (status == MN_OK) status = report(&k, s, i, size, transcripts, err);
@@ -160,13 +166,21 @@ static mn_status construct(study *s, mn_lab_tree *tree, size_t i, size_t size, d
     return status;
 }
 
-/* ---- all of them ------------------------------------------------------------------------------------------------------------- */
+/* ---- all of them ----------------------------------------------------------------------------------------------- */
 
 static mn_status one_size(study *s, size_t size, double transcripts, mn_err *err)
 {
     bool precedent = s->run->set[PRECEDENT] > 0;
-    mn_lab_tree tree = {.c = &s->c, .world = &s->now, .T = T, .threads = s->run->threads, .mu = s->mu, .learns = true, .shares = PAIRS, .share = s->share};
-    MN_TRY(mn_lab_class_learn(&s->c, s->mu, precedent ? &s->now : &s->before, (size_t)transcripts, precedent ? T : LEARNT, 1, err));
+    mn_lab_tree tree = {.c = &s->c,
+                        .world = &s->now,
+                        .T = T,
+                        .threads = s->run->threads,
+                        .mu = s->mu,
+                        .learns = true,
+                        .shares = PAIRS,
+                        .share = s->share};
+    MN_TRY(mn_lab_class_learn(&s->c, s->mu, precedent ? &s->now : &s->before, (size_t)transcripts, precedent ? T : LEARNT, 1,
+                              err));
     mn_status status = mn_lab_tree_grow(&tree, err);
     for (size_t i = 0; status == MN_OK && i < PAIRS; i++) status = construct(s, &tree, i, size, transcripts, err);
     mn_lab_tree_free(&tree);
@@ -187,7 +201,8 @@ static mn_status prepare(study *s, mn_err *err)
         p->left = s->c.u.bits - 2 - p->event_bits - p->target_bits;
         s->over[i] = -INFINITY;
         if (p->left < bits || p->left > s->c.u.bits)
-            return mn_fail(err, MN_ERR_NUM, "novelty.bits: until, event, target and demonstrator take %zu", s->c.u.bits - p->left + bits);
+            return mn_fail(err, MN_ERR_NUM, "novelty.bits: until, event, target and demonstrator take %zu",
+                           s->c.u.bits - p->left + bits);
     }
     MN_ALLOC_OR_FAIL(s->share, PAIRS * s->c.u.n, err);
     MN_ALLOC_OR_FAIL(marks, s->c.u.d.n_nodes, err);
@@ -200,8 +215,9 @@ static mn_status conclude(study *s, mn_err *err)
 {
     double moved = 0, most = 0, least = INFINITY;
     for (size_t i = 0; i < PAIRS; i++)
-        MN_TRY(mn_lab_add_check(s->run->lab, s->over[i], MN_LAB_AT_MOST, 1e-9, err, "until %s then %s: KL from the event on, above its bound at most",
-                                events[i / TARGETS], targets[i % TARGETS]));
+        MN_TRY(mn_lab_add_check(s->run->lab, s->over[i], MN_LAB_AT_MOST, 1e-9, err,
+                                "until %s then %s: KL from the event on, above its bound at most", events[i / TARGETS],
+                                targets[i % TARGETS]));
     for (size_t i = 0; i < PAIRS; i++) {
         moved = fmax(moved, fabs(s->kl[i][SIZES - 1] - s->kl[i][1]));
         for (size_t k = 0; k < SIZES; k++) {
@@ -209,22 +225,31 @@ static mn_status conclude(study *s, mn_err *err)
             least = fmin(least, s->limit[i][k] - s->kl[i][k]);
         }
     }
-    MN_TRY(mn_lab_add_check(s->run->lab, moved, MN_LAB_AT_MOST, .1, err, "nats by which a KL moves from 100 to 100000 transcripts"));
-    return mn_lab_find(s->run->lab, err,
-                       "From the event on no target costs more than %.2f nats, however many transcripts there are, where the demonstrator would never say 2; "
-                       "the bound is at least %.2f nats above. The best policy of the same value is cheaper than the construction.", most, least);
+    MN_TRY(mn_lab_add_check(s->run->lab, moved, MN_LAB_AT_MOST, .1, err,
+                            "nats by which a KL moves from 100 to 100000 transcripts"));
+    return mn_lab_find(
+        s->run->lab, err,
+        "From the event on no target costs more than %.2f nats, however many transcripts there are, where the demonstrator "
+        "would never say 2; "
+        "the bound is at least %.2f nats above. The best policy of the same value is cheaper than the construction.",
+        most, least);
 }
 
 static mn_status novelty(mn_lab_run_of *run, mn_err *err)
 {
     mn_lab *lab = run->lab;
-    study s = {.run = run,
-               .before = {.A = 3, .O = 3, .says = {{0, 1, 2}, {0, 1, 2}, {0, 1, 2}}, .p = {{.5, .5, 0}, {.5, .5, 0}, {.5, .5, 0}}},
-               .now = {.A = 3, .O = 3, .says = {{0, 1, 2}, {0, 1, 2}, {0, 1, 2}}, .p = {{.4, .4, .2}, {.4, .4, .2}, {.4, .4, .2}},
-                       .reward = {{0}, {0}, {1, 1, 1}}}};
+    study s = {
+        .run = run,
+        .before = {.A = 3, .O = 3, .says = {{0, 1, 2}, {0, 1, 2}, {0, 1, 2}}, .p = {{.5, .5, 0}, {.5, .5, 0}, {.5, .5, 0}}},
+        .now = {.A = 3,
+                .O = 3,
+                .says = {{0, 1, 2}, {0, 1, 2}, {0, 1, 2}},
+                .p = {{.4, .4, .2}, {.4, .4, .2}, {.4, .4, .2}},
+                .reward = {{0}, {0}, {1, 1, 1}}}};
     if (!(run->set[BITS] >= 10 && run->set[BITS] <= 28)) return mn_fail(err, MN_ERR_NUM, "novelty.bits: expected 10 to 28");
-    mn_lab_headings(lab, "policy", (const char *const[]){"transcripts", "KL from E on", "bound nats", "KL - bound", "KL(pi||xi) nats", "KL(pi||mu) nats", "value", "best value",
-                                                         "least KL, value", NULL});
+    mn_lab_headings(lab, "policy",
+                    (const char *const[]){"transcripts", "KL from E on", "bound nats", "KL - bound", "KL(pi||xi) nats",
+                                          "KL(pi||mu) nats", "value", "best value", "least KL, value", NULL});
     lab->n_lines = 2;
     lab->lines[0] = 1;
     lab->lines[1] = 2;
@@ -242,9 +267,12 @@ static mn_status novelty(mn_lab_run_of *run, mn_err *err)
 const mn_lab_experiment mn_lab_novelty = {
     .kind = {.name = "novelty",
              .title = "Little constraint in novel situations",
-             .claim = "When an event that no transcript contains happens, a simple policy can take over at a KL to the Bayesian imitator that is bounded by the "
-                      "lengths of the event and of the policy, whatever the demonstrator would do and however much it has been observed (Theorem 1).",
-             .formula = "KL(p || xi, from E on) <= (d + |E| + |p|) ln 2 - ln w(programs of at most L - d - |E| - |p| bits), d = |until| = 2",
+             .claim = "When an event that no transcript contains happens, a simple policy can take over at a KL to the "
+                      "Bayesian imitator that is bounded by the "
+                      "lengths of the event and of the policy, whatever the demonstrator would do and however much it has been "
+                      "observed (Theorem 1).",
+             .formula = "KL(p || xi, from E on) <= (d + |E| + |p|) ln 2 - ln w(programs of at most L - d - |E| - |p| bits), d "
+                        "= |until| = 2",
              .settings = {{"bits", 24, "L: all programs of at most so many bits"},
                           {"precedent", 0, "1: transcripts contain the events"},
                           {"until", 2, "d: the bits of `until` that the bound counts"}}},

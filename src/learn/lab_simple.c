@@ -11,9 +11,11 @@ enum { WORLDS, BITS, DEMONSTRATOR, SHARE }; /* settings */
 enum { T = 6, A = 2, B = A * A, STATES = 1365 /* (4^6 - 1)/3 histories of fewer than T turns */, LEVELS = 3 };
 
 static const double levels[LEVELS] = {0, .01, .05}; /* of what there is to gain */
-static const char *const names[LEVELS + 2] = {"optimal", "within 1%", "within 5%", "demonstrator, by 2^-length", "demonstrator, any behaviour"};
+static const char *const names[LEVELS + 2] = {"optimal", "within 1%", "within 5%", "demonstrator, by 2^-length",
+                                              "demonstrator, any behaviour"};
 
-/* After symbol l (0: none yet, else symbol + 1) move a is rewarded by reward[l][a], and answered by 1 with probability p[l][a]. */
+/* After symbol l (0: none yet, else symbol + 1) move a is rewarded by reward[l][a], and answered by 1 with probability
+ * p[l][a]. */
 typedef struct world {
     double reward[3][A], p[3][A];
 } world;
@@ -24,7 +26,7 @@ typedef struct study {
     uint8_t *answers; /* [STATES,atoms] */
     uint32_t *order;  /* [n] behaviours by their shortest programs */
     size_t from[T + 1], worlds;
-    double *bits;     /* [worlds,LEVELS + 2] */
+    double *bits; /* [worlds,LEVELS + 2] */
 } study;
 
 static world draw_world(uint64_t seed)
@@ -39,7 +41,7 @@ static world draw_world(uint64_t seed)
     return w;
 }
 
-/* ---- values ------------------------------------------------------------------------------------------------------------ */
+/* ---- values ---------------------------------------------------------------------------------------------------- */
 
 /* The best value, and the worst, over T turns: last symbols are all that matters, besides time. */
 static void extremes(double *best, double *worst, const world *w)
@@ -67,7 +69,8 @@ static double value_of(const study *s, uint32_t root, const world *w, size_t t, 
     const mn_diagrams *d = &s->u.d;
     double p[A], value = 0;
     if (t == T) return 0;
-    mn_leaf_say(p, d, mn_diagram_leaf(d, s->answers + (s->from[t] + code) * d->n_atoms, root), &(mn_past){.n = (uint32_t)(2 * t)});
+    mn_leaf_say(p, d, mn_diagram_leaf(d, s->answers + (s->from[t] + code) * d->n_atoms, root),
+                &(mn_past){.n = (uint32_t)(2 * t)});
     for (size_t a = 0; a < A; a++) {
         if (!(p[a] > 0)) continue;
         double q = w->reward[last][a];
@@ -78,7 +81,7 @@ static double value_of(const study *s, uint32_t root, const world *w, size_t t, 
     return value;
 }
 
-/* ---- programs ----------------------------------------------------------------------------------------------------------- */
+/* ---- programs -------------------------------------------------------------------------------------------------- */
 
 static double draw_by_weight(const study *s, double u)
 {
@@ -111,7 +114,7 @@ static mn_status one_world(void *arg, size_t i, size_t thread, mn_err *err)
     return MN_OK;
 }
 
-/* ---- what comes out -------------------------------------------------------------------------------------------------------- */
+/* ---- what comes out -------------------------------------------------------------------------------------------- */
 
 static double share_up_to(const study *s, size_t k, double bits)
 {
@@ -145,14 +148,17 @@ static mn_status report(const study *s, mn_err *err)
         MN_TRY(mn_lab_add_check(lab, not_longer(s, LEVELS - 1, k), MN_LAB_AT_LEAST, s->run->set[SHARE], err,
                                 "%s: share of worlds in which a program within 5%% of the best is not longer", names[k]));
     return mn_lab_find(lab, err,
-                       "Over %zu worlds the median length is %g bits for an optimal policy (%.0f%% have one of at most %g bits), %g within 1%% and %g within 5%% of it; %g for a "
-                       "demonstrator drawn by 2^-length and %g for one drawn from all behaviours. Against the former, the simplest demonstrators there are, it holds in %.1f%% of the worlds "
+                       "Over %zu worlds the median length is %g bits for an optimal policy (%.0f%% have one of at most %g "
+                       "bits), %g within 1%% and %g within 5%% of it; %g for a "
+                       "demonstrator drawn by 2^-length and %g for one drawn from all behaviours. Against the former, the "
+                       "simplest demonstrators there are, it holds in %.1f%% of the worlds "
                        "within 5%%, but only in %.1f%% within 1%% and in %.1f%% for an optimal policy.",
-                       s->worlds, median_of(s, 0), 100 * share_up_to(s, 0, s->run->set[BITS]), s->run->set[BITS], median_of(s, 1), median_of(s, 2), median_of(s, LEVELS),
-                       median_of(s, LEVELS + 1), 100 * not_longer(s, 2, LEVELS), 100 * not_longer(s, 1, LEVELS), 100 * not_longer(s, 0, LEVELS));
+                       s->worlds, median_of(s, 0), 100 * share_up_to(s, 0, s->run->set[BITS]), s->run->set[BITS],
+                       median_of(s, 1), median_of(s, 2), median_of(s, LEVELS), median_of(s, LEVELS + 1),
+                       100 * not_longer(s, 2, LEVELS), 100 * not_longer(s, 1, LEVELS), 100 * not_longer(s, 0, LEVELS));
 }
 
-/* ---- all of it ------------------------------------------------------------------------------------------------------------- */
+/* ---- all of it ------------------------------------------------------------------------------------------------- */
 
 static void fill_answers(study *s, mn_past past, size_t t, size_t code)
 {
@@ -187,7 +193,8 @@ static mn_status simple(mn_lab_run_of *run, mn_err *err)
 {
     mn_lab *lab = run->lab;
     study s = {.run = run, .worlds = 0};
-    if (!(run->set[WORLDS] >= 1 && run->set[WORLDS] <= 1e5)) return mn_fail(err, MN_ERR_NUM, "simple.worlds: expected 1 to 1e5");
+    if (!(run->set[WORLDS] >= 1 && run->set[WORLDS] <= 1e5))
+        return mn_fail(err, MN_ERR_NUM, "simple.worlds: expected 1 to 1e5");
     if (!(run->set[BITS] >= 4 && run->set[BITS] <= 24)) return mn_fail(err, MN_ERR_NUM, "simple.bits: expected 4 to 24");
     s.worlds = (size_t)run->set[WORLDS];
     mn_lab_headings(lab, "policy", (const char *const[]){"bits", "share of worlds", "median bits", NULL});
@@ -208,8 +215,10 @@ static mn_status simple(mn_lab_run_of *run, mn_err *err)
 const mn_lab_experiment mn_lab_simple = {
     .kind = {.name = "simple",
              .title = "Near-optimal policies are simple",
-             .claim = "In most small worlds drawn at random some policy that is nearly optimal has a program that is not longer than the demonstrator's: what the paper "
-                      "argues, counted. (Worlds: two symbols, six turns, rewards and answers by the last symbol and the move, uniform in [0,1].)",
+             .claim = "In most small worlds drawn at random some policy that is nearly optimal has a program that is not "
+                      "longer than the demonstrator's: what the paper "
+                      "argues, counted. (Worlds: two symbols, six turns, rewards and answers by the last symbol and the move, "
+                      "uniform in [0,1].)",
              .formula = "min { |p| : V(p) >= V* - e (V* - V_min) } <= |demonstrator| in at least half of the worlds, e = .05",
              .settings = {{"worlds", 200, "worlds drawn"},
                           {"bits", 20, "all programs of at most so many bits"},

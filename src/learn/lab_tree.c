@@ -5,7 +5,7 @@
 
 #include "base/threads.h"
 
-/* ---- classes -------------------------------------------------------------------------------------------------------- */
+/* ---- classes --------------------------------------------------------------------------------------------------- */
 
 mn_status mn_lab_class_open(mn_lab_class *c, size_t A, size_t bits, mn_err *err)
 {
@@ -41,7 +41,7 @@ void mn_lab_class_share(double *share, const mn_lab_class *c, size_t bits, uint3
     for (size_t i = 0; i < c->u.n; i++) share[i] /= c->u.weight[i];
 }
 
-/* ---- transcripts ------------------------------------------------------------------------------------------------------ */
+/* ---- transcripts ----------------------------------------------------------------------------------------------- */
 
 static size_t first_of(size_t t, size_t B)
 {
@@ -74,7 +74,8 @@ static size_t draw(const double *p, size_t n, double u)
 }
 
 /* counts: [states,A] of the demonstrator's moves. */
-static void demonstrate(double *counts, const double *says /* [states,A] */, const mn_lab_world *world, size_t turns, mn_rng rng)
+static void demonstrate(double *counts, const double *says /* [states,A] */, const mn_lab_world *world, size_t turns,
+                        mn_rng rng)
 {
     size_t code = 0, A = world->A, B = A * world->O;
     for (size_t t = 0; t < turns; t++) {
@@ -104,7 +105,8 @@ typedef struct lesson {
 } lesson;
 
 /* What the demonstrator says after each history of fewer than `turns` turns; then what was seen of it. */
-static void learn_all(mn_lab_class *c, lesson *l, uint32_t mu, const mn_lab_world *world, size_t transcripts, size_t turns, uint64_t seed)
+static void learn_all(mn_lab_class *c, lesson *l, uint32_t mu, const mn_lab_world *world, size_t transcripts, size_t turns,
+                      uint64_t seed)
 {
     size_t A = world->A, B = A * world->O;
     mn_past past;
@@ -127,12 +129,12 @@ static void learn_all(mn_lab_class *c, lesson *l, uint32_t mu, const mn_lab_worl
         }
 }
 
-mn_status mn_lab_class_learn(mn_lab_class *c, uint32_t mu, const mn_lab_world *world, size_t transcripts, size_t turns, uint64_t seed,
-                             mn_err *err)
+mn_status mn_lab_class_learn(mn_lab_class *c, uint32_t mu, const mn_lab_world *world, size_t transcripts, size_t turns,
+                             uint64_t seed, mn_err *err)
 {
     size_t states = first_of(turns, world->A * world->O), entries = states * world->A;
-    lesson l = {mn_alloc(entries, sizeof *l.counts), mn_alloc(entries, sizeof *l.says), mn_alloc(c->u.d.n_leaves, sizeof *l.leaf),
-                mn_alloc(c->u.d.n_atoms, 1)};
+    lesson l = {mn_alloc(entries, sizeof *l.counts), mn_alloc(entries, sizeof *l.says),
+                mn_alloc(c->u.d.n_leaves, sizeof *l.leaf), mn_alloc(c->u.d.n_atoms, 1)};
     bool there = l.counts && l.says && l.leaf && l.answers;
     if (there) learn_all(c, &l, mu, world, transcripts, turns, seed);
     free(l.counts);
@@ -142,7 +144,7 @@ mn_status mn_lab_class_learn(mn_lab_class *c, uint32_t mu, const mn_lab_world *w
     return there ? MN_OK : mn_fail(err, MN_ERR_MEMORY, "out of memory");
 }
 
-/* ---- the tree ----------------------------------------------------------------------------------------------------------- */
+/* ---- the tree -------------------------------------------------------------------------------------------------- */
 
 /* Those of the class that are left after t turns, in the order of the class, and what is known of the history. */
 typedef struct frame {
@@ -150,17 +152,17 @@ typedef struct frame {
     uint32_t *index, *leaf; /* [n] */
     double *lw, *w;         /* [n] ln of the weights, up to a constant; weights, the greatest 1 */
     mn_past past;
-    uint8_t *answers;       /* [atoms] */
+    uint8_t *answers; /* [atoms] */
 } frame;
 
 typedef struct walker {
     mn_lab_tree *tree;
-    frame *frames;          /* [T] */
-    double *says, *lp;      /* [T,leaves,A] and its logarithms */
-    double *mass;           /* [leaves] */
-    uint32_t mu_index;      /* of mu in the class; UINT32_MAX: not there */
-    size_t B, most;         /* ways of a turn; most that a pessimist keeps, and one */
-    size_t *best;           /* [most] places in a frame */
+    frame *frames;     /* [T] */
+    double *says, *lp; /* [T,leaves,A] and its logarithms */
+    double *mass;      /* [leaves] */
+    uint32_t mu_index; /* of mu in the class; UINT32_MAX: not there */
+    size_t B, most;    /* ways of a turn; most that a pessimist keeps, and one */
+    size_t *best;      /* [most] places in a frame */
 } walker;
 
 static const double *says_of(const walker *k, size_t t, uint32_t leaf)
@@ -241,8 +243,10 @@ static void take_state(walker *k, size_t t, size_t code)
     size_t s = g->from[t] + code;
     double p[MN_PROGRAM_SYMBOLS], sum = 0;
     take_leaves(k, t);
-    if (tree->alpha > 0) tree->kept[s] = take_least(p, k, f, t);
-    else take_mixture(p, k, f, t);
+    if (tree->alpha > 0)
+        tree->kept[s] = take_least(p, k, f, t);
+    else
+        take_mixture(p, k, f, t);
     for (size_t a = 0; a < d->A; a++) {
         sum += p[a];
         g->lp_base[s * g->W + a] = log(p[a]);
@@ -295,7 +299,7 @@ static void walk(walker *k, size_t t, size_t code)
     }
 }
 
-/* ---- growing it in parts ---------------------------------------------------------------------------------------------------- */
+/* ---- growing it in parts --------------------------------------------------------------------------------------- */
 
 static void close_walker(walker *k)
 {
@@ -316,7 +320,9 @@ static void close_walker(walker *k)
 static mn_status open_walker(walker *k, mn_lab_tree *tree, mn_err *err)
 {
     const mn_universe *u = &tree->c->u;
-    *k = (walker){.tree = tree, .mu_index = UINT32_MAX, .B = tree->world->A * tree->world->O * (tree->alpha > 0 && !tree->no_help ? 2 : 1)};
+    *k = (walker){.tree = tree,
+                  .mu_index = UINT32_MAX,
+                  .B = tree->world->A * tree->world->O * (tree->alpha > 0 && !tree->no_help ? 2 : 1)};
     k->most = tree->alpha > 0 ? (size_t)(1 / tree->alpha) + 1 : 1;
     MN_ALLOC_OR_FAIL(k->frames, tree->T, err);
     MN_ALLOC_OR_FAIL(k->says, tree->T * u->d.n_leaves * u->d.A, err);
@@ -358,7 +364,8 @@ static mn_status grow_part(void *arg, size_t part, size_t thread, mn_err *err)
     mn_status status = open_walker(&k, tree, err);
     if (status == MN_OK) {
         begin_walk(&k);
-        if (!part) take_state(&k, 0, 0);
+        if (!part)
+            take_state(&k, 0, 0);
         else {
             size_t a = (part - 1) / tree->world->O % tree->world->A;
             take_leaves(&k, 0);
@@ -384,7 +391,8 @@ static void link_states(mn_lab_tree *tree, size_t B)
                 g->row[move] = (uint32_t)a;
                 for (size_t o = 0; t + 1 < g->T && o < g->O; o++) {
                     g->next[move * g->O + o] = (uint32_t)(first_of(t + 1, B) + code * B + a * g->O + o);
-                    g->next_helped[move * g->O + o] = (uint32_t)(first_of(t + 1, B) + code * B + B - g->M * g->O + a * g->O + o);
+                    g->next_helped[move * g->O + o] = (uint32_t)(first_of(t + 1, B) + code * B + B - g->M * g->O + a * g->O +
+                                                                 o);
                 }
             }
     }

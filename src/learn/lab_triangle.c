@@ -13,7 +13,8 @@ static mn_status divergence(double *kl, const double pi[2], double zero)
     return mn_kl_nats(kl, lp, lq, 2);
 }
 
-/* The base does action 1 with so much probability that tau, which never does, is eps from it; pi does it as often as eps allows. */
+/* The base does action 1 with so much probability that tau, which never does, is eps from it; pi does it as often as eps
+ * allows. */
 static mn_status one(mn_lab_run_of *run, double eps, mn_err *err)
 {
     mn_lab *lab = run->lab;
@@ -42,8 +43,9 @@ static mn_status one(mn_lab_run_of *run, double eps, mn_err *err)
 static mn_status triangle(mn_lab_run_of *run, mn_err *err)
 {
     mn_lab *lab = run->lab;
-    mn_lab_headings(lab, "limit", (const char *const[]){"tau(1)", "KL(pi||beta) nats", "KL(tau||beta) nats", "KL(pi||tau) nats",
-                                                        "KL(pi||tau) / KL(pi||beta)", NULL});
+    mn_lab_headings(lab, "limit",
+                    (const char *const[]){"tau(1)", "KL(pi||beta) nats", "KL(tau||beta) nats", "KL(pi||tau) nats",
+                                          "KL(pi||tau) / KL(pi||beta)", NULL});
     lab->lines[0] = 3;
     lab->n_lines = 1;
     lab->log_x = lab->log_y = true;
@@ -51,15 +53,20 @@ static mn_status triangle(mn_lab_run_of *run, mn_err *err)
     lab->y_title = "KL(pi || tau), nats";
     static const double eps[] = {1, .1, .01, .001};
     for (size_t i = 0; i < sizeof eps / sizeof *eps; i++) MN_TRY(one(run, eps[i], err));
-    return mn_lab_find(lab, err, "However small eps is, both policies are within it of the base, and what one of them does the other never does. "
-                                 "The distance grows like pi(1) ln(1/tau(1)), without end.");
+    return mn_lab_find(
+        lab, err,
+        "However small eps is, both policies are within it of the base, and what one of them does the other never does. "
+        "The distance grows like pi(1) ln(1/tau(1)), without end.");
 }
 
 const mn_lab_experiment mn_lab_triangle = {
-    .kind = {.name = "triangle",
-             .title = "No triangle inequality",
-             .claim = "For every eps > 0 there are a base beta, a trusted policy tau and a policy pi, both of them within eps of beta in KL, with "
-                      "KL(pi || tau) infinite: nearness to an imitation of the trusted policy is not nearness to it (Proposition 1).",
-             .formula = "KL(pi||beta) <= eps, KL(tau||beta) <= eps, KL(pi||tau) = inf",
-             .settings = {{"zero", 0, "the probability that tau gives to action 1"}}},
+    .kind =
+        {.name = "triangle",
+         .title = "No triangle inequality",
+         .claim =
+             "For every eps > 0 there are a base beta, a trusted policy tau and a policy pi, both of them within eps of beta "
+             "in KL, with "
+             "KL(pi || tau) infinite: nearness to an imitation of the trusted policy is not nearness to it (Proposition 1).",
+         .formula = "KL(pi||beta) <= eps, KL(tau||beta) <= eps, KL(pi||tau) = inf",
+         .settings = {{"zero", 0, "the probability that tau gives to action 1"}}},
     .run = triangle};

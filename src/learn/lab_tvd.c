@@ -25,12 +25,13 @@ static double value_of(const study *s, size_t state, size_t a)
     const mn_plan_graph *g = &s->tree->graph;
     size_t move = state * g->M + a;
     double q = g->reward[g->row[move]];
-    for (size_t o = 0; state < g->from[g->T - 1] && o < g->O; o++) q += g->p[g->row[move] * g->O + o] * s->value[g->next[move * g->O + o]];
+    for (size_t o = 0; state < g->from[g->T - 1] && o < g->O; o++)
+        q += g->p[g->row[move] * g->O + o] * s->value[g->next[move * g->O + o]];
     return q;
 }
 
-/* How much worse than the best the actions are that the policy raises, at most, and lowers, at least those not best; what the base gives to
- * the least likely action that is played with probability 1/100 or more where the policy comes. */
+/* How much worse than the best the actions are that the policy raises, at most, and lowers, at least those not best; what
+ * the base gives to the least likely action that is played with probability 1/100 or more where the policy comes. */
 typedef struct shift {
     double raised_by, least_base, least_mu, moved;
 } shift;
@@ -66,7 +67,9 @@ static mn_status tell(study *s, const char *label, double limit, shift *out, mn_
     MN_TRY(mn_plan_measure(f, NULL, s->reached, &s->tree->graph, &s->policy, err));
     *out = compare(s);
     return mn_lab_add_row(s->run->lab, label,
-                          (const double[]){limit, out->moved, f->kl_base, f->value, out->raised_by, out->least_base, out->least_mu, f->kl_demonstrator}, err);
+                          (const double[]){limit, out->moved, f->kl_base, f->value, out->raised_by, out->least_base,
+                                           out->least_mu, f->kl_demonstrator},
+                          err);
 }
 
 /* The best within a limit on each turn's total variation, and the best at the KL that it comes to. */
@@ -76,8 +79,10 @@ static mn_status one(study *s, double limit, mn_err *err)
     mn_plan_figures f, g;
     double lambda;
     size_t sweeps;
-    if (s->run->set[KIND] > 0) MN_TRY(mn_plan_limited(s->solver, &s->policy, MN_REG_TVD, limit, err));
-    else MN_TRY(mn_plan_budget(s->solver, &s->policy, limit, &lambda, &sweeps, err));
+    if (s->run->set[KIND] > 0)
+        MN_TRY(mn_plan_limited(s->solver, &s->policy, MN_REG_TVD, limit, err));
+    else
+        MN_TRY(mn_plan_budget(s->solver, &s->policy, limit, &lambda, &sweeps, err));
     MN_TRY(tell(s, "total variation", limit, &tvd, &f, err));
     MN_TRY(mn_plan_budget(s->solver, &s->policy, f.kl_base, &lambda, &sweeps, err));
     MN_TRY(tell(s, "KL, of the same nats", f.kl_base, &kl, &g, err));
@@ -97,22 +102,28 @@ static mn_status all(study *s, mn_err *err)
     MN_ALLOC_OR_FAIL(s->reached, g->S, err);
     for (size_t i = 0; i < LIMITS; i++) MN_TRY(one(s, limits[i], err));
     return mn_lab_find(s->run->lab, err,
-                       "However small the limit, all that it allows goes to the action that pays best, which the demonstrator never takes: KL(pi||mu) is infinite, and "
-                       "how little the imitator gives to the action does not matter. A KL of the same nats spreads over all actions as exp(value).");
+                       "However small the limit, all that it allows goes to the action that pays best, which the demonstrator "
+                       "never takes: KL(pi||mu) is infinite, and "
+                       "how little the imitator gives to the action does not matter. A KL of the same nats spreads over all "
+                       "actions as exp(value).");
 }
 
 static mn_status tvd(mn_lab_run_of *run, mn_err *err)
 {
     mn_lab *lab = run->lab;
     mn_lab_class c = {0};
-    mn_lab_world world = {.A = 3, .O = 2, .says = {{0, 1}, {0, 1}, {0, 1}}, .p = {{.6, .4}, {.3, .7}, {.5, .5}},
+    mn_lab_world world = {.A = 3,
+                          .O = 2,
+                          .says = {{0, 1}, {0, 1}, {0, 1}},
+                          .p = {{.6, .4}, {.3, .7}, {.5, .5}},
                           .reward = {{0, .5}, {.1, .4}, {.9, 1}}};
     mn_lab_tree tree = {.c = &c, .world = &world, .T = T, .threads = run->threads, .learns = true};
     study s = {.run = run, .tree = &tree};
     size_t bits;
     if (!(run->set[BITS] >= 6 && run->set[BITS] <= 24)) return mn_fail(err, MN_ERR_NUM, "tvd.bits: expected 6 to 24");
-    mn_lab_headings(lab, "limit on", (const char *const[]){"limit", "most moved a turn", "KL(pi||xi) nats", "value", "raised, worse by", "least xi played", "least mu played",
-                                                           "KL(pi||mu) nats", NULL});
+    mn_lab_headings(lab, "limit on",
+                    (const char *const[]){"limit", "most moved a turn", "KL(pi||xi) nats", "value", "raised, worse by",
+                                          "least xi played", "least mu played", "KL(pi||mu) nats", NULL});
     lab->x = 2;
     lab->lines[0] = 5;
     lab->n_lines = 1;
@@ -136,8 +147,10 @@ static mn_status tvd(mn_lab_run_of *run, mn_err *err)
 const mn_lab_experiment mn_lab_tvd = {
     .kind = {.name = "tvd",
              .title = "Total variation is worse",
-             .claim = "Under a limit on total variation the best policy raises only actions that are best of all, however unlikely the demonstrator finds them; under a "
+             .claim = "Under a limit on total variation the best policy raises only actions that are best of all, however "
+                      "unlikely the demonstrator finds them; under a "
                       "limit on KL every action is raised or lowered by what it is worth.",
              .formula = "pi(a|h) > xi(a|h) only if a maximises value, for the best pi with TV(pi(.|h), xi(.|h)) <= c",
-             .settings = {{"bits", 20, "all programs of at most so many bits"}, {"kind", 1, "0: the policy that is best under KL, in its place"}}},
+             .settings = {{"bits", 20, "all programs of at most so many bits"},
+                          {"kind", 1, "0: the policy that is best under KL, in its place"}}},
     .run = tvd};

@@ -10,11 +10,12 @@
 enum { GROWTH, BITS, SYMBOLS }; /* settings */
 enum { POINTS = 13, SOURCES = 6, RARER = 4, POWERS = 5 };
 
-static const char *const source_names[SOURCES] = {"fair coin", "1 in 64", "sticky, .9", "0110 for ever", "1 at t with chance 1/t", "1 at powers of 2"};
+static const char *const source_names[SOURCES] = {
+    "fair coin", "1 in 64", "sticky, .9", "0110 for ever", "1 at t with chance 1/t", "1 at powers of 2"};
 
 typedef struct source {
     int kind;
-    uint64_t t;     /* symbols given */
+    uint64_t t; /* symbols given */
     int32_t last;
     mn_rng rng;
 } source;
@@ -38,10 +39,10 @@ typedef struct events {
     mn_universe u;
     size_t n, n_open;
     uint32_t *node /* [n] */, *open /* [n_open] those that have not held */;
-    uint8_t *price;      /* [n] */
-    uint64_t *first;     /* [n] UINT64_MAX: never */
-    uint8_t *answers;    /* [atoms] */
-    uint32_t most;       /* the largest threshold there is */
+    uint8_t *price;   /* [n] */
+    uint64_t *first;  /* [n] UINT64_MAX: never */
+    uint8_t *answers; /* [atoms] */
+    uint32_t most;    /* the largest threshold there is */
     size_t last_atom;
 } events;
 
@@ -118,8 +119,10 @@ static void settle(events *e, const mn_past *past)
 {
     size_t kept = 0;
     for (size_t i = 0; i < e->n_open; i++)
-        if (mn_diagram_leaf(&e->u.d, e->answers, e->node[e->open[i]]) == MN_TRUE) e->first[e->open[i]] = past->n;
-        else e->open[kept++] = e->open[i];
+        if (mn_diagram_leaf(&e->u.d, e->answers, e->node[e->open[i]]) == MN_TRUE)
+            e->first[e->open[i]] = past->n;
+        else
+            e->open[kept++] = e->open[i];
     e->n_open = kept;
 }
 
@@ -151,8 +154,9 @@ typedef struct job {
     uint64_t t[POINTS];
 } job;
 
-/* The cheapest event that had not held after t symbols and does later: seen to, in the data, or bound to, for time goes on and every
- * source here says each symbol again and again (1 with chance 1/t too, by Borel and Cantelli). *among: of those enumerated. */
+/* The cheapest event that had not held after t symbols and does later: seen to, in the data, or bound to, for time goes on
+ * and every source here says each symbol again and again (1 with chance 1/t too, by Borel and Cantelli). *among: of those
+ * enumerated. */
 static double cheapest(double *among, const events *e, const point *at)
 {
     double best = price_of_time(floor((double)at->t / 2) + 1);
@@ -214,20 +218,25 @@ static mn_status report(const job *j, mn_err *err)
         most[k] = -INFINITY;
         for (size_t i = 0; i < POINTS; i++) {
             double t = (double)j->t[i], log2t = log2(t), bits = j->bits[k][i];
-            double limit = k == POWERS ? 5 + j->run->set[GROWTH] * log2_floor(j->ones[k][i]) : 4 + j->run->set[GROWTH] * log2_floor(t / 2 + 1);
+            double limit = k == POWERS ? 5 + j->run->set[GROWTH] * log2_floor(j->ones[k][i])
+                                       : 4 + j->run->set[GROWTH] * log2_floor(t / 2 + 1);
             most[k] = fmax(most[k], bits - limit);
             MN_TRY(mn_lab_add_row(lab, source_names[k],
-                                  (const double[]){t, log2t, bits, j->enumerated[k][i] <= bits ? 1 : 0, limit, bits / log2t}, err));
+                                  (const double[]){t, log2t, bits, j->enumerated[k][i] <= bits ? 1 : 0, limit, bits / log2t},
+                                  err));
         }
         MN_TRY(mn_lab_add_check(lab, most[k], MN_LAB_AT_MOST, 0, err, "%s: most bits above %s", source_names[k],
                                 k == POWERS ? "5 + 2 floor(log2 of the ones so far)" : "4 + 2 floor(log2(t/2 + 1))"));
     }
-    double powers = j->bits[POWERS][POINTS - 1], rarer = j->bits[RARER][POINTS - 1], coin = j->bits[0][POINTS - 1], t = (double)j->t[POINTS - 1];
+    double powers = j->bits[POWERS][POINTS - 1], rarer = j->bits[RARER][POINTS - 1], coin = j->bits[0][POINTS - 1],
+           t = (double)j->t[POINTS - 1];
     MN_TRY(mn_lab_add_check(lab, powers / log2(t), MN_LAB_AT_MOST, j->bits[POWERS][0] / log2((double)j->t[0]), err,
                             "1 at powers of 2: bits / log2 t at the end, against the beginning"));
     return mn_lab_find(lab, err,
-                       "After %.3g symbols the simplest event yet to occur takes %g bits for a fair coin, %g for ones ever rarer and %g for ones at "
-                       "powers of two, where log2 t is %.1f. Where simple things come late the growth is that of log log t; a language with all "
+                       "After %.3g symbols the simplest event yet to occur takes %g bits for a fair coin, %g for ones ever "
+                       "rarer and %g for ones at "
+                       "powers of two, where log2 t is %.1f. Where simple things come late the growth is that of log log t; a "
+                       "language with all "
                        "computable functions makes it slower still, and for every source.",
                        t, coin, rarer, powers, log2(t));
 }
@@ -237,8 +246,11 @@ static mn_status unprecedented(mn_lab_run_of *run, mn_err *err)
     mn_lab *lab = run->lab;
     job *j;
     if (!(run->set[BITS] >= 4 && run->set[BITS] <= 24)) return mn_fail(err, MN_ERR_NUM, "unprecedented.bits: expected 4 to 24");
-    if (!(run->set[SYMBOLS] >= 1e3 && run->set[SYMBOLS] <= 1e9)) return mn_fail(err, MN_ERR_NUM, "unprecedented.symbols: expected 1e3 to 1e9");
-    mn_lab_headings(lab, "source", (const char *const[]){"t symbols", "log2 t", "bits of the simplest", "enumerated", "bound bits", "bits / log2 t", NULL});
+    if (!(run->set[SYMBOLS] >= 1e3 && run->set[SYMBOLS] <= 1e9))
+        return mn_fail(err, MN_ERR_NUM, "unprecedented.symbols: expected 1e3 to 1e9");
+    mn_lab_headings(lab, "source",
+                    (const char *const[]){"t symbols", "log2 t", "bits of the simplest", "enumerated", "bound bits",
+                                          "bits / log2 t", NULL});
     lab->x = 0;
     lab->lines[0] = 2;
     lab->n_lines = 1;
@@ -259,8 +271,10 @@ static mn_status unprecedented(mn_lab_run_of *run, mn_err *err)
 const mn_lab_experiment mn_lab_unprecedented = {
     .kind = {.name = "unprecedented",
              .title = "Something simple is always yet to happen",
-             .claim = "In every environment the length of the simplest event that is yet to occur for the first time grows slowly: in this language at "
-                      "most like 2 log2 t, by `time >= n` (Proposition 2; with all computable events, slower than every computable function without "
+             .claim = "In every environment the length of the simplest event that is yet to occur for the first time grows "
+                      "slowly: in this language at "
+                      "most like 2 log2 t, by `time >= n` (Proposition 2; with all computable events, slower than every "
+                      "computable function without "
                       "bound).",
              .formula = "min { |E| : E first holds after t } <= 4 + 2 floor(log2(t/2 + 1)) bits",
              .settings = {{"growth", 2, "bits for each doubling that the bound allows"},

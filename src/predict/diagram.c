@@ -45,7 +45,8 @@ static size_t hash(const mn_node *node)
 
 static mn_status grow(mn_diagrams *d, mn_err *err)
 {
-    if (d->n_nodes == MOST_NODES) return mn_fail(err, MN_ERR_LIMIT, "the programs' diagrams have more than %d nodes", MOST_NODES);
+    if (d->n_nodes == MOST_NODES)
+        return mn_fail(err, MN_ERR_LIMIT, "the programs' diagrams have more than %d nodes", MOST_NODES);
     mn_node *nodes = realloc(d->nodes, 2 * d->room_nodes * sizeof *nodes);
     if (!nodes) return mn_fail(err, MN_ERR_MEMORY, "out of memory");
     d->nodes = nodes;
@@ -76,7 +77,7 @@ static mn_status intern(mn_diagrams *d, uint32_t *out, const mn_node *node, mn_e
     return MN_OK;
 }
 
-/* ---- atoms and leaves ------------------------------------------------------------------------------------------- */
+/* ---- atoms and leaves ------------------------------------------------------------------------------------------ */
 
 static mn_status atom_of(mn_diagrams *d, uint32_t *out, mn_atom atom, mn_err *err)
 {
@@ -127,7 +128,7 @@ static bool follows(const mn_diagrams *d, uint32_t atom, uint32_t other)
     return a->ask == b->ask && (a->ask == MN_ASK_TIMES || a->ask == MN_ASK_TIME) && a->x == b->x && b->n > a->n;
 }
 
-/* ---- reduced nodes ----------------------------------------------------------------------------------------------- */
+/* ---- reduced nodes --------------------------------------------------------------------------------------------- */
 
 static size_t answers_of(const mn_diagrams *d, uint32_t atom)
 {
@@ -174,10 +175,10 @@ mn_status mn_diagram_choose(mn_diagrams *d, uint32_t *out, uint32_t e, uint32_t 
     return MN_OK;
 }
 
-/* ---- once ------------------------------------------------------------------------------------------------------- */
+/* ---- once ------------------------------------------------------------------------------------------------------ */
 
-/* Whether an event that holds goes on holding, by its form: it asks nothing but what can only become true, and holds wherever it would
- * with fewer of those. */
+/* Whether an event that holds goes on holding, by its form: it asks nothing but what can only become true, and holds
+ * wherever it would with fewer of those. */
 static mn_status lasts(mn_diagrams *d, bool *out, uint32_t e, mn_err *err)
 {
     const mn_node node = d->nodes[e];
@@ -212,7 +213,7 @@ mn_status mn_diagram_once(mn_diagrams *d, uint32_t *out, uint32_t e, mn_err *err
     return ask(d, out, (mn_atom){.ask = MN_ASK_ONCE, .n = e}, err);
 }
 
-/* ---- programs ---------------------------------------------------------------------------------------------------- */
+/* ---- programs -------------------------------------------------------------------------------------------------- */
 
 /* By the last symbol: kid[0] where there is none. */
 static mn_status by_last(mn_diagrams *d, uint32_t *out, const uint32_t *kid, mn_err *err)
@@ -271,7 +272,8 @@ static mn_status build(mn_diagrams *d, uint32_t *out, const mn_terms *terms, siz
     switch (t->op) {
     case MN_NOT: return mn_diagram_choose(d, out, part[0], MN_FALSE, MN_TRUE, err);
     case MN_AND: return mn_diagram_choose(d, out, part[0], part[1], MN_FALSE, err);
-    case MN_UNTIL: MN_TRY(mn_diagram_once(d, &part[0], part[0], err));
+    case MN_UNTIL:
+        MN_TRY(mn_diagram_once(d, &part[0], part[0], err));
         return mn_diagram_choose(d, out, part[0], part[2], part[1], err);
     case MN_IF: return mn_diagram_choose(d, out, part[0], part[1], part[2], err);
     default: return mn_diagram_of(d, out, t, err);
@@ -284,7 +286,7 @@ mn_status mn_diagram_build(mn_diagrams *d, uint32_t *out, const mn_terms *terms,
     return build(d, out, terms, &i, err);
 }
 
-/* ---- histories ---------------------------------------------------------------------------------------------------- */
+/* ---- histories ------------------------------------------------------------------------------------------------- */
 
 void mn_past_add(mn_past *past, int32_t symbol)
 {
@@ -299,10 +301,14 @@ void mn_diagram_answer(uint8_t *answers, const mn_diagrams *d, const mn_past *pa
 {
     for (size_t i = 0; i < d->n_atoms; i++) {
         const mn_atom *a = &d->atoms[i];
-        if (a->ask == MN_ASK_LAST) answers[i] = (uint8_t)past->last;
-        else if (a->ask == MN_ASK_TIMES) answers[i] = past->counts[a->x] >= a->n;
-        else if (a->ask == MN_ASK_PAIR) answers[i] = past->pairs[a->x][a->y];
-        else if (a->ask == MN_ASK_TIME) answers[i] = past->n / 2 >= a->n;
+        if (a->ask == MN_ASK_LAST)
+            answers[i] = (uint8_t)past->last;
+        else if (a->ask == MN_ASK_TIMES)
+            answers[i] = past->counts[a->x] >= a->n;
+        else if (a->ask == MN_ASK_PAIR)
+            answers[i] = past->pairs[a->x][a->y];
+        else if (a->ask == MN_ASK_TIME)
+            answers[i] = past->n / 2 >= a->n;
     }
     for (size_t i = 0; i < d->n_atoms; i++)
         if (d->atoms[i].ask == MN_ASK_ONCE && !answers[i]) answers[i] = mn_diagram_leaf(d, answers, d->atoms[i].n) == MN_TRUE;

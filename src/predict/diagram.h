@@ -1,5 +1,5 @@
-/* What programs do: reduced ordered decision diagrams, each behaviour once. Two programs with the same diagram predict alike after every
- * history. Private to the library. */
+/* What programs do: reduced ordered decision diagrams, each behaviour once. Two programs with the same diagram predict alike
+ * after every history. Private to the library. */
 #ifndef MN_DIAGRAM_H
 #define MN_DIAGRAM_H
 
@@ -8,8 +8,8 @@
 enum { MN_DIAGRAM_KIDS = MN_PROGRAM_SYMBOLS + 1, MN_FALSE = 0, MN_TRUE = 1 };
 #define MN_TERMINAL UINT32_MAX
 
-/* What a node asks of a history, in the order in which diagrams ask it. Answers are 0 or 1; of MN_ASK_LAST 0 (nothing was said) or the last
- * symbol + 1. All but MN_ASK_LAST turn from 0 to 1 once, for ever. */
+/* What a node asks of a history, in the order in which diagrams ask it. Answers are 0 or 1; of MN_ASK_LAST 0 (nothing was
+ * said) or the last symbol + 1. All but MN_ASK_LAST turn from 0 to 1 once, for ever. */
 typedef enum mn_ask {
     MN_ASK_LAST,
     MN_ASK_TIMES, /* x has occurred n times or more */
@@ -26,8 +26,8 @@ typedef struct mn_atom {
 
 /* A terminal node stands for leaf kid[0]. */
 typedef struct mn_node {
-    uint32_t atom;                  /* MN_TERMINAL: none */
-    uint32_t kid[MN_DIAGRAM_KIDS];  /* by the answer; older nodes */
+    uint32_t atom;                 /* MN_TERMINAL: none */
+    uint32_t kid[MN_DIAGRAM_KIDS]; /* by the answer; older nodes */
 } mn_node;
 
 /* Leaves 0 and 1 are those of events, false and true. count > 0: (t mod count) mod A; else weights/G. */
@@ -47,9 +47,9 @@ typedef struct mn_diagrams {
     mn_node *nodes;
     mn_atom *atoms;
     mn_leaf *leaves;
-    size_t slots;         /* a power of two */
-    uint32_t *slot;       /* [slots] nodes by hash, + 1 */
-    mn_choice *memo;      /* [MEMO] what was computed last */
+    size_t slots;    /* a power of two */
+    uint32_t *slot;  /* [slots] nodes by hash, + 1 */
+    mn_choice *memo; /* [MEMO] what was computed last */
 } mn_diagrams;
 
 /* All: MN_ERR_MEMORY; MN_ERR_LIMIT: too many nodes. Close also after a failure. */
@@ -68,7 +68,7 @@ MN_CHECKED mn_status mn_diagram_build(mn_diagrams *d, uint32_t *out, const mn_te
 
 /* What programs can see of a history; n symbols of it are of both. Start from {0}. Plain data. */
 typedef struct mn_past {
-    uint32_t n, last;                       /* last symbol + 1; 0: none */
+    uint32_t n, last; /* last symbol + 1; 0: none */
     uint32_t counts[MN_PROGRAM_SYMBOLS];
     uint8_t pairs[MN_PROGRAM_SYMBOLS][MN_PROGRAM_SYMBOLS];
 } mn_past;

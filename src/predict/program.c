@@ -10,8 +10,8 @@
 typedef struct program {
     mn_model model;
     mn_universe universe;
-    double *lw;      /* [n] ln of prior times evidence */
-    mn_terms terms;  /* of one program; none for a class */
+    double *lw;     /* [n] ln of prior times evidence */
+    mn_terms terms; /* of one program; none for a class */
 } program;
 
 typedef struct program_worker {
@@ -55,8 +55,8 @@ static bool ends_generation(const mn_model *model, int32_t id)
     return false;
 }
 
-static mn_status tokenize(const mn_model *model, int32_t *ids, size_t cap, size_t *n, const char *text, size_t len, bool opening,
-                          mn_err *err)
+static mn_status tokenize(const mn_model *model, int32_t *ids, size_t cap, size_t *n, const char *text, size_t len,
+                          bool opening, mn_err *err)
 {
     (void)opening;
     *n = len;
@@ -68,7 +68,7 @@ static mn_status tokenize(const mn_model *model, int32_t *ids, size_t cap, size_
     return MN_OK;
 }
 
-/* ---- workers and sessions ----------------------------------------------------------------------------------------- */
+/* ---- workers and sessions -------------------------------------------------------------------------------------- */
 
 static void worker_free(mn_worker *worker)
 {
@@ -130,7 +130,7 @@ static mn_status session_new(mn_session **out, mn_worker *worker, const mn_sessi
     return MN_OK;
 }
 
-/* ---- learning ------------------------------------------------------------------------------------------------------ */
+/* ---- learning -------------------------------------------------------------------------------------------------- */
 
 /* lw of every member plus times the ln of what it gives to the symbol; refuted ones are passed over. leaf: [leaves] scratch. */
 static void weigh(double *lw, double *leaf, const mn_universe *u, const uint8_t *answers, const mn_past *past, int32_t symbol,
@@ -173,7 +173,7 @@ static void rewound(mn_session *session, size_t length)
     for (size_t i = 0; i < length; i++) say_one(s, session->ids[i], s->learnt[i]);
 }
 
-/* ---- predictions ---------------------------------------------------------------------------------------------------- */
+/* ---- predictions ----------------------------------------------------------------------------------------------- */
 
 static mn_status advance(mn_session *const *sessions, size_t n, mn_err *err)
 {
@@ -191,7 +191,8 @@ static mn_status predict(mn_session *session, double *lp, mn_err *err)
 {
     const program_session *s = (const program_session *)session;
     const mn_universe *u = &program_of(session)->universe;
-    double *mass = ((program_worker *)session->worker)->leaf, sum[MN_PROGRAM_SYMBOLS] = {0}, p[MN_PROGRAM_SYMBOLS], all = 0, top = -INFINITY;
+    double *mass = ((program_worker *)session->worker)->leaf, sum[MN_PROGRAM_SYMBOLS] = {0}, p[MN_PROGRAM_SYMBOLS], all = 0,
+           top = -INFINITY;
     MN_TRY(check_turn(s, err));
     memset(mass, 0, u->d.n_leaves * sizeof *mass);
     for (size_t i = 0; i < u->n; i++) top = fmax(top, s->lw[i]);
@@ -236,7 +237,8 @@ static void rank(mn_rank *ranks, size_t *n, size_t cap, const double *lw, size_t
     mn_rank_sort(ranks, *n);
 }
 
-static mn_status members(mn_session *session, double leaf_alpha, double *lp_weights, double *lp, size_t cap, size_t *n, mn_err *err)
+static mn_status members(mn_session *session, double leaf_alpha, double *lp_weights, double *lp, size_t cap, size_t *n,
+                         mn_err *err)
 {
     const program_session *s = (const program_session *)session;
     const mn_universe *u = &program_of(session)->universe;
@@ -285,11 +287,12 @@ static const mn_kind kind = {.name = "program",
                              .key = key,
                              .members = members};
 
-/* ---- making one ------------------------------------------------------------------------------------------------------ */
+/* ---- making one ------------------------------------------------------------------------------------------------ */
 
 static mn_status begin(program **out, size_t A, mn_err *err)
 {
-    if (A < 2 || A > MN_PROGRAM_SYMBOLS) return mn_fail(err, MN_ERR_LIMIT, "%zu symbols: programs have 2 to %d", A, MN_PROGRAM_SYMBOLS);
+    if (A < 2 || A > MN_PROGRAM_SYMBOLS)
+        return mn_fail(err, MN_ERR_LIMIT, "%zu symbols: programs have 2 to %d", A, MN_PROGRAM_SYMBOLS);
     MN_ALLOC_OR_FAIL(*out, 1, err);
     (*out)->model = (mn_model){.kind = &kind, .A = A, .longest = INT32_MAX};
     (*out)->terms.A = A;
@@ -359,7 +362,7 @@ mn_status mn_program_text(char **text, char **code, const mn_model *model, mn_er
     return MN_OK;
 }
 
-/* ---- evidence --------------------------------------------------------------------------------------------------------- */
+/* ---- evidence -------------------------------------------------------------------------------------------------- */
 
 mn_status mn_program_learn(mn_model *model, const int32_t *ids, size_t n, double times, mn_err *err)
 {

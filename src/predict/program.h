@@ -1,5 +1,5 @@
-/* The language of programs: what is written down (docs/theory.md). A program is a policy: it says what the actor does after any history of
- * moves by turns, the actor's first, the world's next. Private to the library. */
+/* The language of programs: what is written down (docs/theory.md). A program is a policy: it says what the actor does after
+ * any history of moves by turns, the actor's first, the world's next. Private to the library. */
 #ifndef MN_PROGRAM_H
 #define MN_PROGRAM_H
 
@@ -16,11 +16,11 @@ typedef enum mn_op {
     MN_ROTATE, /* the last symbol plus x modulo A; x where there is none */
     MN_COUNT,  /* the t-th turn, from 0: (t mod n) mod A; n >= 2 */
     /* events */
-    MN_LAST,   /* the last symbol is x */
-    MN_SEEN,   /* x has occurred */
-    MN_PAIR,   /* x has occurred, and y right after it */
-    MN_TIMES,  /* x has occurred n times or more; n >= 2 */
-    MN_TIME,   /* n turns or more are past; n >= 1 */
+    MN_LAST,  /* the last symbol is x */
+    MN_SEEN,  /* x has occurred */
+    MN_PAIR,  /* x has occurred, and y right after it */
+    MN_TIMES, /* x has occurred n times or more; n >= 2 */
+    MN_TIME,  /* n turns or more are past; n >= 1 */
     MN_NOT,
     MN_AND,
     MN_OPS
@@ -38,8 +38,8 @@ typedef struct mn_terms {
     mn_term *at; /* [n] */
 } mn_terms;
 
-/* A term's code: bits, then P or E for each part that follows it, and a letter for each argument: x, y a symbol in truncated binary;
- * m a place in the grid in truncated binary; g n in Elias' gamma code, h n - 1. */
+/* A term's code: bits, then P or E for each part that follows it, and a letter for each argument: x, y a symbol in truncated
+ * binary; m a place in the grid in truncated binary; g n in Elias' gamma code, h n - 1. */
 extern const char *const mn_op_code[MN_OPS];
 
 static inline bool mn_op_is_policy(mn_op op)
@@ -53,7 +53,8 @@ MN_CHECKED mn_status mn_terms_add(mn_terms *terms, mn_term term, mn_err *err);
 size_t mn_term_bits(const mn_terms *terms, size_t i);
 /* The code as '0' and '1'. MN_ERR_MEMORY. */
 MN_CHECKED mn_status mn_terms_encode(mn_buf *code, const mn_terms *terms);
-/* Reads one program (policy) from the beginning of code; *used: characters. MN_ERR_INPUT: code ends within one, or names a number too large. */
+/* Reads one program (policy) from the beginning of code; *used: characters. MN_ERR_INPUT: code ends within one, or names a
+ * number too large. */
 MN_CHECKED mn_status mn_terms_decode(mn_terms *terms, size_t *used, const char *code, mn_err *err);
 /* Text as people write it. MN_ERR_INPUT with the column; MN_ERR_LIMIT. */
 MN_CHECKED mn_status mn_terms_parse(mn_terms *terms, const char *text, bool policy, mn_err *err);

@@ -4,9 +4,9 @@
 #include <string.h>
 
 const char *const mn_op_code[MN_OPS] = {
-    [MN_ALWAYS] = "000x", [MN_MIX] = "001m",  [MN_IF] = "01EPP",   [MN_UNTIL] = "10EPP", [MN_ROTATE] = "110x",
-    [MN_COUNT] = "111h",  [MN_LAST] = "00x",  [MN_SEEN] = "010x",  [MN_PAIR] = "011xy",  [MN_TIMES] = "100xh",
-    [MN_TIME] = "101g",   [MN_NOT] = "110E",  [MN_AND] = "111EE",
+    [MN_ALWAYS] = "000x", [MN_MIX] = "001m", [MN_IF] = "01EPP",  [MN_UNTIL] = "10EPP", [MN_ROTATE] = "110x",
+    [MN_COUNT] = "111h",  [MN_LAST] = "00x", [MN_SEEN] = "010x", [MN_PAIR] = "011xy",  [MN_TIMES] = "100xh",
+    [MN_TIME] = "101g",   [MN_NOT] = "110E", [MN_AND] = "111EE",
 };
 
 mn_status mn_terms_add(mn_terms *terms, mn_term term, mn_err *err)
@@ -54,9 +54,7 @@ void mn_grid_weights(uint8_t *weights, size_t A, size_t index)
 {
     memset(weights, 0, A);
     weights[A - 1] = (uint8_t)mn_grid_denominator(A);
-    for (size_t i = 0; i <= index; i++)
-        do next_weights(weights, A);
-        while (on_one(weights, A));
+    for (size_t passed = 0; passed <= index; passed += !on_one(weights, A)) next_weights(weights, A);
 }
 
 /* ---- numbers ------------------------------------------------------------------------------------------------- */
@@ -142,7 +140,8 @@ size_t mn_term_bits(const mn_terms *terms, size_t i)
     const mn_term *t = &terms->at[i];
     size_t bits = 0;
     for (const char *c = mn_op_code[t->op]; *c; c++) switch (*c) {
-        case '0': case '1': bits++; break;
+        case '0':
+        case '1': bits++; break;
         case 'x': bits += index_bits(t->x, terms->A); break;
         case 'y': bits += index_bits(t->y, terms->A); break;
         case 'm': bits += index_bits(t->n, mn_grid_size(terms->A)); break;
@@ -156,7 +155,8 @@ size_t mn_term_bits(const mn_terms *terms, size_t i)
 static mn_status put_term(mn_buf *code, const mn_terms *terms, const mn_term *t)
 {
     for (const char *c = mn_op_code[t->op]; *c; c++) switch (*c) {
-        case '0': case '1': MN_TRY(mn_buf_put(code, c, 1)); break;
+        case '0':
+        case '1': MN_TRY(mn_buf_put(code, c, 1)); break;
         case 'x': MN_TRY(put_index(code, t->x, terms->A)); break;
         case 'y': MN_TRY(put_index(code, t->y, terms->A)); break;
         case 'm': MN_TRY(put_index(code, t->n, mn_grid_size(terms->A))); break;
@@ -192,11 +192,15 @@ static bool take_op(mn_op *op, const char **at, bool policy)
 static bool take_argument(mn_term *t, char letter, const char **at, size_t A)
 {
     size_t value = 0;
-    bool there = letter == 'm' ? take_index(&value, at, mn_grid_size(A))
-                 : letter == 'x' || letter == 'y' ? take_index(&value, at, A) : take_gamma(&value, at);
-    if (letter == 'x') t->x = (uint8_t)value;
-    else if (letter == 'y') t->y = (uint8_t)value;
-    else t->n = (uint32_t)(value + (letter == 'h'));
+    bool there = letter == 'm'                    ? take_index(&value, at, mn_grid_size(A))
+                 : letter == 'x' || letter == 'y' ? take_index(&value, at, A)
+                                                  : take_gamma(&value, at);
+    if (letter == 'x')
+        t->x = (uint8_t)value;
+    else if (letter == 'y')
+        t->y = (uint8_t)value;
+    else
+        t->n = (uint32_t)(value + (letter == 'h'));
     return there;
 }
 

@@ -8,9 +8,18 @@
 
 /* P, E: parts; [E]: a part that is in parentheses if it is an `and`; x, y, n, m: arguments. */
 static const char *const forms[MN_OPS] = {
-    [MN_ALWAYS] = "always \1", [MN_MIX] = "mix\3",          [MN_IF] = "if \5 then \6 else \6", [MN_UNTIL] = "until \5 do \6 then \6",
-    [MN_ROTATE] = "rotate \1", [MN_COUNT] = "count \4",     [MN_LAST] = "last is \1",           [MN_SEEN] = "seen \1",
-    [MN_PAIR] = "seen \1 \2",  [MN_TIMES] = "seen \1 \4 times", [MN_TIME] = "time >= \4",       [MN_NOT] = "not \7",
+    [MN_ALWAYS] = "always \1",
+    [MN_MIX] = "mix\3",
+    [MN_IF] = "if \5 then \6 else \6",
+    [MN_UNTIL] = "until \5 do \6 then \6",
+    [MN_ROTATE] = "rotate \1",
+    [MN_COUNT] = "count \4",
+    [MN_LAST] = "last is \1",
+    [MN_SEEN] = "seen \1",
+    [MN_PAIR] = "seen \1 \2",
+    [MN_TIMES] = "seen \1 \4 times",
+    [MN_TIME] = "time >= \4",
+    [MN_NOT] = "not \7",
     [MN_AND] = "\7 and \5",
 };
 enum { FORM_X = 1, FORM_Y, FORM_MIX, FORM_N, FORM_EVENT, FORM_POLICY, FORM_OPERAND };
@@ -29,14 +38,18 @@ static mn_status print(mn_buf *text, const mn_terms *terms, size_t *i)
     if (t->op == MN_ROTATE && !t->x) return mn_buf_puts(text, "copy");
     for (const char *c = forms[t->op]; *c; c++) {
         bool enclosed = *c == FORM_OPERAND && terms->at[*i].op == MN_AND;
-        if (*c == FORM_X || *c == FORM_Y) MN_TRY(mn_buf_printf(text, "%u", *c == FORM_X ? t->x : t->y));
-        else if (*c == FORM_MIX) MN_TRY(print_mix(text, terms, t->n));
-        else if (*c == FORM_N) MN_TRY(mn_buf_printf(text, "%u", t->n));
+        if (*c == FORM_X || *c == FORM_Y)
+            MN_TRY(mn_buf_printf(text, "%u", *c == FORM_X ? t->x : t->y));
+        else if (*c == FORM_MIX)
+            MN_TRY(print_mix(text, terms, t->n));
+        else if (*c == FORM_N)
+            MN_TRY(mn_buf_printf(text, "%u", t->n));
         else if (*c >= FORM_EVENT && *c <= FORM_OPERAND) {
             MN_TRY(mn_buf_puts(text, enclosed ? "(" : ""));
             MN_TRY(print(text, terms, i));
             MN_TRY(mn_buf_puts(text, enclosed ? ")" : ""));
-        } else MN_TRY(mn_buf_put(text, c, 1));
+        } else
+            MN_TRY(mn_buf_put(text, c, 1));
     }
     return MN_OK;
 }
@@ -153,7 +166,8 @@ static mn_status seen(parser *p, mn_term *t)
 /* `what` in as many parentheses as there are. */
 static mn_status enclosed(parser *p, mn_status (*what)(parser *))
 {
-    if (p->depth++ == MN_PROGRAM_TERMS) return mn_fail(p->err, MN_ERR_LIMIT, "a program of more than %d parentheses", MN_PROGRAM_TERMS);
+    if (p->depth++ == MN_PROGRAM_TERMS)
+        return mn_fail(p->err, MN_ERR_LIMIT, "a program of more than %d parentheses", MN_PROGRAM_TERMS);
     MN_TRY(what(p));
     return want_word(p, ")");
 }
@@ -170,12 +184,14 @@ static mn_status parse_operand(parser *p)
         t.op = MN_LAST;
         MN_TRY(want_word(p, "is"));
         MN_TRY(want_symbol(p, &t.x));
-    } else if (take_word(p, "seen")) MN_TRY(seen(p, &t));
+    } else if (take_word(p, "seen"))
+        MN_TRY(seen(p, &t));
     else if (take_word(p, "time")) {
         t.op = MN_TIME;
         MN_TRY(want_word(p, ">="));
         MN_TRY(want_number(p, &t.n, 1, INT32_MAX, "a number of turns, at least 1"));
-    } else return expected(p, "an event: last, seen, time, not or (");
+    } else
+        return expected(p, "an event: last, seen, time, not or (");
     return mn_terms_add(p->terms, t, p->err);
 }
 
@@ -213,14 +229,16 @@ static mn_status parse_policy(parser *p)
     } else if (take_word(p, "mix")) {
         t.op = MN_MIX;
         MN_TRY(want_mix(p, &t.n));
-    } else if (take_word(p, "copy")) t.op = MN_ROTATE;
+    } else if (take_word(p, "copy"))
+        t.op = MN_ROTATE;
     else if (take_word(p, "rotate")) {
         t.op = MN_ROTATE;
         MN_TRY(want_symbol(p, &t.x));
     } else if (take_word(p, "count")) {
         t.op = MN_COUNT;
         MN_TRY(want_number(p, &t.n, 2, INT32_MAX, "a number of turns, at least 2"));
-    } else return expected(p, "a policy: always, mix, copy, rotate, count, if, until or (");
+    } else
+        return expected(p, "a policy: always, mix, copy, rotate, count, if, until or (");
     return mn_terms_add(p->terms, t, p->err);
 }
 

@@ -56,7 +56,7 @@ static void unmark(counting *c, const mn_census *list)
     for (size_t i = 0; i < list->n; i++) c->marks.at[list->node[i]] = 0;
 }
 
-/* ---- terms without parts ----------------------------------------------------------------------------------------- */
+/* ---- terms without parts --------------------------------------------------------------------------------------- */
 
 /* Arguments that an op has: how many values each may take within the universe's length. */
 static size_t values(const counting *c, mn_op op, char letter)
@@ -89,7 +89,7 @@ static mn_status add_leaves(counting *c, mn_census *list, mn_op op, size_t bits)
     return MN_OK;
 }
 
-/* ---- terms with parts: o of the bits are the term's own --------------------------------------------------------------- */
+/* ---- terms with parts: o of the bits are the term's own -------------------------------------------------------- */
 
 static mn_status add_not(counting *c, mn_census *list, size_t bits)
 {
@@ -168,7 +168,7 @@ static mn_status count_policies(counting *c)
     return MN_OK;
 }
 
-/* ---- all lengths together --------------------------------------------------------------------------------------------- */
+/* ---- all lengths together -------------------------------------------------------------------------------------- */
 
 static mn_status gather(counting *c)
 {
@@ -196,7 +196,8 @@ static mn_status gather(counting *c)
 static mn_status begin(mn_universe *u, size_t A, size_t bits, mn_err *err)
 {
     *u = (mn_universe){0};
-    if (A < 2 || A > MN_PROGRAM_SYMBOLS) return mn_fail(err, MN_ERR_LIMIT, "%zu symbols: programs have 2 to %d", A, MN_PROGRAM_SYMBOLS);
+    if (A < 2 || A > MN_PROGRAM_SYMBOLS)
+        return mn_fail(err, MN_ERR_LIMIT, "%zu symbols: programs have 2 to %d", A, MN_PROGRAM_SYMBOLS);
     if (!bits || bits > MN_UNIVERSE_BITS)
         return mn_fail(err, MN_ERR_LIMIT, "programs of up to %zu bits: expected 1 to %d", bits, MN_UNIVERSE_BITS);
     u->bits = bits;

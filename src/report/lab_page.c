@@ -9,9 +9,10 @@
 
 enum { WIDTH = 560, HEIGHT = 330, MOST_ROWS = 24 };
 
-static const char *const names[] = {"--axis", "--muted", "--grid", "--s0", "--s1", "--s2", "--s3", "--s4", "--s5", "--s6", "--s7"};
+static const char *const names[] = {"--axis", "--muted", "--grid", "--s0", "--s1", "--s2",
+                                    "--s3",   "--s4",    "--s5",   "--s6", "--s7"};
 
-/* ---- data ------------------------------------------------------------------------------------------------------------ */
+/* ---- data ------------------------------------------------------------------------------------------------------ */
 
 static mn_status put_number(mn_buf *buf, double x)
 {
@@ -36,7 +37,7 @@ static mn_status put_table(mn_buf *data, const mn_lab *lab)
     return mn_buf_puts(data, "\n");
 }
 
-/* ---- charts ------------------------------------------------------------------------------------------------------------ */
+/* ---- charts ---------------------------------------------------------------------------------------------------- */
 
 static size_t group_length(const mn_lab *lab, size_t r)
 {
@@ -86,8 +87,9 @@ static mn_status put_lines(mn_buf *script, const mn_lab *lab, const size_t *firs
         }
         if (status == MN_OK) status = mn_buf_puts(script, "EOD\n");
         if (status == MN_OK && points)
-            status = mn_buf_printf(&plots, "%s$d%zu with %s lw 2%s pt 7 ps .45 lc rgb \"#%06zx\"", plots.len ? ", " : "plot ", i,
-                                   lab->dots ? "points" : "linespoints", i % lab->n_lines ? " dt (6,4)" : "", 4 + i / lab->n_lines);
+            status = mn_buf_printf(&plots, "%s$d%zu with %s lw 2%s pt 7 ps .45 lc rgb \"#%06zx\"", plots.len ? ", " : "plot ",
+                                   i, lab->dots ? "points" : "linespoints", i % lab->n_lines ? " dt (6,4)" : "",
+                                   4 + i / lab->n_lines);
     }
     if (status == MN_OK) status = mn_buf_printf(script, "%s\n", plots.len ? plots.data : "");
     mn_buf_free(&plots);
@@ -111,13 +113,15 @@ static mn_status draw(mn_buf *svg, const mn_lab *lab, const size_t *first, size_
 {
     mn_buf script = {0};
     mn_status status = put_script(&script, lab, first, groups);
-    if (status != MN_OK) (void)mn_fail(err, status, "out of memory");
-    else status = mn_gnuplot_svg(svg, script.data, script.len, WIDTH, HEIGHT, names, sizeof names / sizeof *names, err);
+    if (status != MN_OK)
+        (void)mn_fail(err, status, "out of memory");
+    else
+        status = mn_gnuplot_svg(svg, script.data, script.len, WIDTH, HEIGHT, names, sizeof names / sizeof *names, err);
     mn_buf_free(&script);
     return status;
 }
 
-/* ---- the page ------------------------------------------------------------------------------------------------------------ */
+/* ---- the page -------------------------------------------------------------------------------------------------- */
 
 /* Six digits, as short as they are. */
 static void put_value(mn_html *html, double x)
@@ -135,11 +139,14 @@ static void put_value(mn_html *html, double x)
 
 static void put_checks(mn_html *html, const mn_lab *lab)
 {
-    mn_html_raw(html, "<div class=scroll><table>\n<thead><tr><th>Checked</th><th>Value</th><th></th><th>Limit</th><th>Margin</th></tr></thead>\n<tbody>\n");
+    mn_html_raw(html, "<div "
+                      "class=scroll><table>\n<thead><tr><th>Checked</th><th>Value</th><th></th><th>Limit</th><th>Margin</th></"
+                      "tr></thead>\n<tbody>\n");
     for (size_t i = 0; i < lab->checks; i++) {
         const mn_lab_check *c = &lab->check[i];
         bool most = c->relation == MN_LAB_AT_MOST;
-        mn_html_raw(html, c->holds ? "<tr><td style=\"white-space:normal\">" : "<tr class=grave><td style=\"white-space:normal\">");
+        mn_html_raw(html,
+                    c->holds ? "<tr><td style=\"white-space:normal\">" : "<tr class=grave><td style=\"white-space:normal\">");
         mn_html_word(html, c->what);
         mn_html_raw(html, "</td><td>");
         put_value(html, c->value);
@@ -201,7 +208,8 @@ static void put_experiment(mn_html *html, const mn_lab *lab, const mn_buf *svg, 
 {
     mn_html_rawf(html, "<section id=%s><h2>", lab->kind->name);
     mn_html_word(html, lab->kind->title);
-    mn_html_raw(html, lab->holds ? ": holds</h2>\n<p class=lead>" : ": <span class=grave>does not hold</span></h2>\n<p class=lead>");
+    mn_html_raw(html,
+                lab->holds ? ": holds</h2>\n<p class=lead>" : ": <span class=grave>does not hold</span></h2>\n<p class=lead>");
     mn_html_word(html, lab->kind->claim);
     mn_html_raw(html, "</p>\n<p class=scroll><code>");
     mn_html_word(html, lab->kind->formula);
@@ -224,10 +232,14 @@ static void put_head(mn_html *html, const mn_lab *const *labs, size_t n)
     mn_html_raw(html, "<!doctype html>\n<html lang=en>\n<head>\n<meta charset=utf-8>\n<meta name=viewport "
                       "content=\"width=device-width,initial-scale=1\">\n<title>The paper in numbers</title>\n<style>\n");
     mn_html_raw(html, mn_page_style);
-    mn_html_raw(html, "</style>\n</head>\n<body>\n<svg width=0 height=0 style=\"position:absolute\" aria-hidden=true><circle id=gpPt6 r=1 "
-                      "fill=currentColor /></svg>\n<main>\n<p class=kicker>mightnt " MN_VERSION ", the laboratory</p>\n<h1>The paper in numbers</h1>\n"
-                      "<p class=lead>The statements of Cohen, Hutter, Bengio and Russell, \xE2\x80\x9CRL, But Don\xE2\x80\x99t Do Anything I Wouldn\xE2\x80\x99t "
-                      "Do\xE2\x80\x9D (arXiv 2410.06213), each computed exactly in a class of all short programs, where it can fail. ");
+    mn_html_raw(
+        html,
+        "</style>\n</head>\n<body>\n<svg width=0 height=0 style=\"position:absolute\" aria-hidden=true><circle id=gpPt6 r=1 "
+        "fill=currentColor /></svg>\n<main>\n<p class=kicker>mightnt " MN_VERSION
+        ", the laboratory</p>\n<h1>The paper in numbers</h1>\n"
+        "<p class=lead>The statements of Cohen, Hutter, Bengio and Russell, \xE2\x80\x9CRL, But Don\xE2\x80\x99t Do Anything I "
+        "Wouldn\xE2\x80\x99t "
+        "Do\xE2\x80\x9D (arXiv 2410.06213), each computed exactly in a class of all short programs, where it can fail. ");
     mn_html_rawf(html, "<b>%zu of %zu</b> hold.</p>\n<ul class=keys>", held, n);
     for (size_t i = 0; i < n; i++) {
         mn_html_rawf(html, "<li><a href=\"#%s\">", labs[i]->kind->name);
@@ -258,7 +270,8 @@ mn_status mn_lab_page(const char *path, const mn_lab *const *labs, size_t n, mn_
     put_head(&html, labs, n);
     mn_status status = MN_OK;
     for (size_t i = 0; status == MN_OK && i < n; i++) status = put_one(&html, labs[i], folder, err);
-    mn_html_raw(&html, "<footer class=note>The tables lie beside this page as TSV. What is exact and what is not: docs/theory.md.</footer>\n</main>\n</body>\n</html>\n");
+    mn_html_raw(&html, "<footer class=note>The tables lie beside this page as TSV. What is exact and what is not: "
+                       "docs/theory.md.</footer>\n</main>\n</body>\n</html>\n");
     if (status == MN_OK && html.status != MN_OK) status = mn_fail(err, html.status, "out of memory");
     if (status == MN_OK) status = mn_file_write_atomic(path, html.buf.data, html.buf.len, err);
     mn_buf_free(&html.buf);
