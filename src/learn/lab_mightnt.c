@@ -223,8 +223,8 @@ static mn_status mightnt(mn_lab_run_of *run, mn_err *err)
     mn_lab *lab = run->lab;
     mn_lab_class c = {0};
     double worst[4];
-    if (!(run->set[ALPHA] > 0 && run->set[ALPHA] < 1))
-        return mn_fail(err, MN_ERR_NUM, "mightnt.alpha: expected a number between 0 and 1");
+    if (!(run->set[ALPHA] >= 1e-6 && run->set[ALPHA] < 1))
+        return mn_fail(err, MN_ERR_NUM, "mightnt.alpha: expected 1e-6 to below 1");
     if (!(run->set[BITS] >= 6 && run->set[BITS] <= 22)) return mn_fail(err, MN_ERR_NUM, "mightnt.bits: expected 6 to 22");
     mn_lab_headings(lab, "setting: policy",
                     (const char *const[]){"KL(pi||nu) nats", "sum ln(1+theta)", "bound nats", "KL(pi||mu) nats", "margin, kept",

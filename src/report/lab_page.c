@@ -17,7 +17,8 @@ static const char *const names[] = {"--axis", "--muted", "--grid", "--s0", "--s1
 static mn_status put_number(mn_buf *buf, double x)
 {
     char text[32];
-    snprintf(text, sizeof text, isnan(x) ? "" : "%.9g", x);
+    if (isnan(x)) return MN_OK; /* an empty cell */
+    snprintf(text, sizeof text, "%.9g", x);
     for (char *c = text; *c; c++)
         if (*c == ',') *c = '.';
     return mn_buf_puts(buf, text);
