@@ -1,6 +1,6 @@
 /* Times the exact planner on dense random problems, beside bench/peers/plan_numpy.py: 2,000 states, 27 moves, 64 steps, and the
- * multiplier found so that the episode's KL is 10 nats. One outcome a move (a deterministic world), then 16. CPU seconds of one thread
- * and wall seconds of two: median of 5.
+ * multiplier found so that the episode's KL is 10 nats. One outcome a move (a deterministic world), then 16. CPU seconds of
+ * one thread and wall seconds of two: median of 5.
  *   bench_plan [threads] */
 #include <math.h>
 #include <stdio.h>
@@ -30,8 +30,8 @@ static void fill(mn_plan_graph *g, size_t outcomes)
 {
     mn_err err = {0};
     mn_rng rng = mn_rng_split(1, outcomes, 1000);
-    must(mn_plan_graph_new(g, STEPS, STATES, MOVES, outcomes, STATES * MOVES, false, &err), &err);
-    for (size_t t = 0; t < STEPS; t++) g->to[t] = STATES;
+    *g = (mn_plan_graph){.T = STEPS, .S = STATES, .M = MOVES, .O = outcomes, .E = STATES * MOVES, .R = STATES * MOVES};
+    must(mn_plan_graph_allocate(g, false, &err), &err);
     for (size_t s = 0; s < STATES; s++) {
         double sum = 0;
         for (size_t a = 0; a < MOVES; a++) sum += exp(g->lp_base[s * g->W + a] = 1.5 * mn_rng_normal(&rng));
@@ -39,7 +39,7 @@ static void fill(mn_plan_graph *g, size_t outcomes)
     }
     for (size_t r = 0; r < g->R; r++) {
         double sum = 0;
-        g->row[r] = (uint32_t)r;
+        g->edge[r] = g->row[r] = (uint32_t)r;
         g->reward[r] = mn_rng_uniform(&rng);
         for (size_t o = 0; o < outcomes; o++) {
             g->next[r * outcomes + o] = (uint32_t)mn_rng_below(&rng, STATES);
@@ -47,6 +47,7 @@ static void fill(mn_plan_graph *g, size_t outcomes)
         }
         for (size_t o = 0; o < outcomes; o++) g->p[r * outcomes + o] /= sum;
     }
+    mn_plan_graph_steps(g);
 }
 
 static int by_size(const void *a, const void *b)
@@ -80,8 +81,8 @@ static void time_one(size_t outcomes, size_t threads)
     must(mn_plan_measure(&figures, NULL, NULL, &g, &policy, &err), &err);
     qsort(sweep, ROUNDS, sizeof *sweep, by_size);
     qsort(solve, ROUNDS, sizeof *solve, by_size);
-    printf("%zu\t%zu\t%.2f\t%.4f\t%zu\t%.12f\t%.12f\t%.12f\n", outcomes, threads, 1e3 * sweep[ROUNDS / 2], solve[ROUNDS / 2], sweeps,
-           1 / lambda, figures.value, figures.kl_base);
+    printf("%zu\t%zu\t%.2f\t%.4f\t%zu\t%.12f\t%.12f\t%.12f\n", outcomes, threads, 1e3 * sweep[ROUNDS / 2], solve[ROUNDS / 2],
+           sweeps, 1 / lambda, figures.value, figures.kl_base);
     mn_plan_policy_free(&policy);
     mn_plan_graph_free(&g);
 }

@@ -70,10 +70,10 @@ static void print_json(const mn_plan_answer *a, bool per_turn)
 static void print_row(const mn_plan_answer *a, bool head)
 {
     if (head)
-        printf("%10s %10s %12s %16s %12s %10s %12s %10s\n", "budget", "value", "kl to base", "to demonstrator", "worst case", "help",
-               "help slack", "states");
-    printf("%10.6g %10.6f %12.6f %16.6f %12.6f %10.6f %12.6f %10zu\n", a->budget, a->value, a->kl_base_nats, a->kl_demonstrator_nats,
-           a->worst_observation_kl_nats, a->help_per_episode, a->help_slack_nats, a->states);
+        printf("%10s %10s %12s %16s %12s %10s %12s %10s\n", "budget", "value", "kl to base", "to demonstrator", "worst case",
+               "help", "help slack", "states");
+    printf("%10.6g %10.6f %12.6f %16.6f %12.6f %10.6f %12.6f %10zu\n", a->budget, a->value, a->kl_base_nats,
+           a->kl_demonstrator_nats, a->worst_observation_kl_nats, a->help_per_episode, a->help_slack_nats, a->states);
     if (a->value_above > a->value) printf("%10s %10.6f  no policy is better\n", "", a->value_above);
 }
 
@@ -92,7 +92,8 @@ static void print_episode(const mn_plan_answer *a, size_t episode)
     printf("\nbudget %g, episode %zu\n", a->budget, episode);
     for (size_t t = 0; t < a->turns; t++) {
         const mn_plan_turn *turn = a->episodes + episode * a->turns + t;
-        printf("  %s: %s  (%s%s, %.3g nats)\n", a->roles[0], turn->sentence, turn->move, turn->helped ? ", helped" : "", turn->nats);
+        printf("  %s: %s  (%s%s, %.3g nats)\n", a->roles[0], turn->sentence, turn->move, turn->helped ? ", helped" : "",
+               turn->nats);
         printf("  %s: %s  (%s, %g)\n", a->roles[1], turn->answer_sentence, turn->answer, turn->reward);
     }
 }
@@ -125,9 +126,10 @@ static const mn_verb verb = {
     "plan", "[CONFIG] [--json]", "computes the optimal agent of a small world under each budget",
     "mightnt plan examples/classroom.yaml --set budgets=[0,5,10]\n"
     "mightnt plan examples/mightnt.yaml --per-turn --transcripts 1",
-    "CONFIG is YAML; every key is in `mightnt plan --keys`. Without CONFIG all keys have their defaults. One line a budget: the mean\n"
-    "reward of the best policy within it; its KL in nats to the base, and to the demonstrator where that is known; its KL to the base\n"
-    "if each answer were the costliest; how often it asks for help. All of them expected values over an episode, computed, not sampled.\n"};
+    "CONFIG is YAML; every key is in `mightnt plan --keys`. Without CONFIG all keys have their defaults. One line a budget:\n"
+    "the mean reward of the best policy within it; its KL in nats to the base, and to the demonstrator; its KL to the base\n"
+    "if each answer were the costliest; how often it asks for help. All are expected values over an episode, computed, not\n"
+    "sampled.\n"};
 
 static int parse(request *r, int argc, char **argv)
 {

@@ -8,6 +8,8 @@
 int cmd_demo(int argc, char **argv);
 int cmd_train(int argc, char **argv);
 int cmd_audit(int argc, char **argv);
+int cmd_imitate(int argc, char **argv);
+int cmd_score(int argc, char **argv);
 int cmd_budget(int argc, char **argv);
 int cmd_plan(int argc, char **argv);
 int cmd_report(int argc, char **argv);

@@ -16,6 +16,8 @@ static const command commands[] = {
     {"demo", cmd_demo, "trains, audits and shows an agent on SmolLM2, in some minutes"},
     {"train", cmd_train, "trains an agent by PPO that cannot overspend its KL budget"},
     {"audit", cmd_audit, "replays a run's log and checks every number in it"},
+    {"imitate", cmd_imitate, "fits Bayesian context trees to symbols: the likeliest trees and how likely"},
+    {"score", cmd_score, "predicts symbols one after another: log-loss, errors, what comes next"},
     {"budget", cmd_budget, "tilts base policies towards scores as far as a budget of nats allows"},
     {"plan", cmd_plan, "computes the optimal agent of a small world under each budget"},
     {"report", cmd_report, "writes a page of what runs came to"},

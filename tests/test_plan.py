@@ -1,4 +1,4 @@
-"""`mightnt plan` against every history there is: an independent imitator, mixture, pessimist and agent in Python, nothing merged."""
+"""`mightnt plan` against every history there is: another imitator, mixture, pessimist and agent, in Python, nothing merged."""
 import json
 import math
 import os
@@ -11,10 +11,12 @@ MIGHTNT = os.environ["MIGHTNT"]
 NAMES = "start explain ask hint praise correct silence right wrong confused thanks quiet".split()
 ID = {name: i for i, name in enumerate(NAMES)}
 MOVES, ANSWERS = list(range(1, 7)), list(range(7, 12))
-TEACHER = {"start": "explain .70 ask .30", "right": "praise .60 ask .25 explain .15", "wrong": "correct .50 hint .40 explain .10",
+TEACHER = {"start": "explain .70 ask .30", "right": "praise .60 ask .25 explain .15",
+           "wrong": "correct .50 hint .40 explain .10",
            "confused": "explain .50 hint .50", "thanks": "ask .60 explain .40", "quiet": "ask .70 hint .30"}
 STUDENT = {"explain": "confused .35 thanks .20 quiet .45", "ask": "right .45 wrong .35 confused .20",
-           "hint": "right .50 wrong .20 confused .30", "praise": "thanks .90 quiet .10", "correct": "confused .40 thanks .30 quiet .30",
+           "hint": "right .50 wrong .20 confused .30", "praise": "thanks .90 quiet .10",
+           "correct": "confused .40 thanks .30 quiet .30",
            "silence": "quiet .80 confused .20"}
 REWARD = np.array([.7, .2, .1, 1.0, .5])
 
@@ -149,8 +151,8 @@ class Base:
 
 
 class Everything:
-    """All histories of T exchanges, level by level: [n_t] histories, each with moves x answers children (twice over, made by the agent and
-    by the demonstrator, where the base learns from the latter only)."""
+    """All histories of T exchanges, level by level: [n_t] histories, each with moves x answers children (twice over, made
+    by the agent and by the demonstrator, where the base learns from the latter only)."""
 
     def __init__(self, base, T, from_help):
         self.T, self.base, self.mu, self.p = T, [], [], np.array([WORLD[m] for m in MOVES])
@@ -265,8 +267,8 @@ def test_every_history(files, n, depth, turns, switch, alpha, leaf_alpha, learn_
     path, transcripts = files[n]
     world = Everything(Base(transcripts, depth, turns, switch, alpha, leaf_alpha), turns, learn_from == "demonstrator")
     budgets = [0, .01, .5, 2, 5, 20]
-    sets = [f"transcripts={path}", f"depth={depth}", f"turns={turns}", f"switch={str(switch).lower()}", f"learn_from={learn_from}",
-            f"budgets={budgets}"]
+    sets = [f"transcripts={path}", f"depth={depth}", f"turns={turns}", f"switch={str(switch).lower()}",
+            f"learn_from={learn_from}", f"budgets={budgets}"]
     if alpha:
         sets.append(f"alpha={alpha}")
     if leaf_alpha:
@@ -277,8 +279,6 @@ def test_every_history(files, n, depth, turns, switch, alpha, leaf_alpha, learn_
         want = world.at_budget(g["budget"])
         for key in want:
             np.testing.assert_allclose(g[key], want[key], rtol=1e-8, atol=1e-9, err_msg=f"{key} at {g['budget']}")
-        if "alpha" in sets[-1] or alpha:
-            assert g["kl_demonstrator_nats"] < math.inf
         if g["eta"] != "inf" and g["eta"] > 0:
             assert abs(g["kl_base_nats"] - g["budget"]) <= 1e-10 * g["budget"]
     first = [m["value"] for m in got]
@@ -315,7 +315,7 @@ def best_row(base, q, nats):
     on = base > 0
     b, d = base[on], q[on] - q[on].max()
     low, high = -30.0, 40.0
-    for _ in range(120):
+    for _ in range(70):
         mid = (low + high) / 2
         w = b * np.exp(np.exp(mid) * d)
         w /= w.sum()
@@ -367,7 +367,7 @@ def limited(world, kind, limit):
                     w = tilt(mid)
                     low, high = (low, mid) if (w[b > 0] ** 2 / b[b > 0]).sum() - 1 <= limit else (mid, high)
                 pi[h] = tilt(high)
-            else:                                              # hand mass from the worst to the best in 1e-3 pieces, then the rest
+            else:                                              # hand mass from the worst to the best
                 room, best = limit, q[h][b[:7] > 0].max() if kind == "none" else q[h][:6 + (b[6] > 0)].max()
                 for a in np.argsort(q[h], kind="stable"):
                     move = min(room, pi[h][a]) if q[h][a] < best else 0
@@ -390,10 +390,10 @@ def test_limits_of_each_step(files, kind, limits):
             np.testing.assert_allclose(g[key], want[key], rtol=1e-6, atol=1e-7, err_msg=f"{key} at {g['budget']}")
 
 
-# ---- what is claimed (CLASSROOM) ----
+# ---- what is claimed ----
 
 def test_claims():
-    """The agent behaves while the demonstrations last, pays once, and is free; pessimism ends that; help fades with demonstrations."""
+    """The agent behaves while the demonstrations last, pays once, and is free; pessimism ends that; help fades with data."""
     without, = plan("budgets=[5]")
     switch, = plan("switch=true", "budgets=[5]", extra=["--per-turn"])
     assert abs(without["kl_base_nats"] - 5) < 1e-9 and 7 < without["kl_demonstrator_nats"] < 12
@@ -412,7 +412,8 @@ def test_claims():
 
 def test_examples():
     folder = os.path.join(os.path.dirname(__file__), "..", "examples")
-    for name, budgets in (("classroom", 6), ("wouldnt", 3), ("mightnt", 3), ("more-data", 1), ("longer", 1), ("tvd", 7), ("unconstrained", 1)):
+    for name, budgets in (("classroom", 6), ("wouldnt", 3), ("mightnt", 3), ("more-data", 1), ("longer", 1), ("tvd", 7),
+                          ("unconstrained", 1)):
         assert len(plan(extra=[os.path.join(folder, name + ".yaml")])) == budgets
 
 
@@ -421,9 +422,10 @@ def test_examples():
 def test_threads_and_repetition_change_nothing(tmp_path):
     outs = []
     for k, threads in enumerate(("1", "2")):
-        sets = ["--set", "switch=true", "--set", "turns=19", "--set", "alpha=1e-4", "--set", "leaf_alpha=.01", "--set", "budgets=[0, 5, 10]"]
-        done = subprocess.run([MIGHTNT, "plan", "--json", "--per-turn", "--threads", threads, "--transcripts", "3", "-o", tmp_path / str(k),
-                               *sets], capture_output=True)
+        sets = [word for s in ("switch=true", "turns=19", "alpha=1e-4", "leaf_alpha=.01", "budgets=[0, 5, 10]")
+                for word in ("--set", s)]
+        done = subprocess.run([MIGHTNT, "plan", "--json", "--per-turn", "--threads", threads, "--transcripts", "3", "-o",
+                               tmp_path / str(k), *sets], capture_output=True)
         assert done.returncode == 0
         outs.append(done.stdout)
     assert outs[0] == outs[1]
@@ -455,6 +457,16 @@ def test_saved_policies_and_transcripts(tmp_path):
         assert abs(np.mean(asked) - g["help_per_episode"]) < 5 * error + 1e-9
         rewards = [np.mean([t["reward"] for t in e["turns"] if "reward" in t]) for e in mine]
         assert abs(np.mean(rewards) - g["value"]) < 5 * np.std(rewards) / 20
+
+
+def test_a_saved_imitator(files, tmp_path):
+    """`imitate` and `plan --set model` come to what `plan --set transcripts` does."""
+    path, _ = files[30]
+    done = subprocess.run([MIGHTNT, "imitate", path, "--depth", "2", "--alphabet", " ".join(NAMES), "--start", "start",
+                           "-o", tmp_path], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    sets = [f"transcripts={path}", "turns=4", "switch=true", "alpha=1e-4", "leaf_alpha=.1", "budgets=[0, 3]"]
+    assert plan(*sets, f"model={tmp_path / 'model.mn'}") == plan(*sets)
 
 
 WORLD_FILE = {"symbols": ["go", "stay", "good", "bad"], "depth": 1, "agent": ["go", "stay"], "rewards": {"good": 1},
@@ -497,14 +509,14 @@ def test_bad_worlds(tmp_path, change, says):
 @pytest.mark.parametrize("text, status, says", [
     ("alpha: 0\n", 3, "bad.yaml:1:8: alpha"),
     ("turns: 3\nalpha: 2\n", 3, "bad.yaml:2:8: alpha"),
-    ("leaf_alpha: .01\n", 3, "leaf_alpha"),
+    ("turns: 3\nleaf_alpha: .01\n", 3, "bad.yaml:2:1: leaf_alpha"),
     ("budgets: [1, -1]\n", 3, "bad.yaml:1:14: budgets"),
-    ("budgets: []\n", 3, "budgets"),
+    ("budgets: []\n", 3, "bad.yaml:1:1: budgets"),
     ("budgets: [.nan]\n", 3, "budgets"),
     ("switch: true\nturns: 20\nmax_states: 1000\n", 4, "1000 states"),
     ("transcripts: none.jsonl\n", 4, "none.jsonl"),
     ("transcripts: unknown.jsonl\n", 3, "unknown.jsonl:2"),
-    ("hard: true\nregularizer: tvd\n", 3, "hard"),
+    ("hard: true\nregularizer: tvd\n", 3, "bad.yaml:1:1: hard"),
     ("hard: true\ngrid_nats: 1e-6\nbudgets: [1000]\n", 4, "1000000"),
     ("hard: true\nbudgets: [.inf]\n", 4, "inf"),
     ("depht: 2\n", 3, "did you mean depth"),
@@ -516,6 +528,12 @@ def test_bad_configurations(tmp_path, text, status, says):
     (tmp_path / "bad.yaml").write_text(text)
     error = plan(status=status, extra=[str(tmp_path / "bad.yaml")])
     assert error.count("\n") == 1 and says in error, error
+
+
+def test_every_key_is_documented():
+    keys = subprocess.run([MIGHTNT, "plan", "--keys"], capture_output=True, text=True, check=True).stdout
+    with open(os.path.join(os.path.dirname(__file__), "..", "docs", "planning.md")) as f:
+        assert f.read().endswith("## Every key\n\n" + keys)
 
 
 def test_ample_budgets_cost_what_they_cost():

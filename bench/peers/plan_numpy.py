@@ -1,6 +1,7 @@
 # Soft planning in numpy and scipy at their best, for bench/bench_plan: pip install numpy scipy; python plan_numpy.py
-# V_t(s) = eta ln sum_a base(a|s) exp(Q/eta) and the KL, one backward pass each; eta by Brent's method so that the KL is 10 nats.
-# 2,000 states, 27 moves, 64 steps. Outcomes one (a deterministic world, take), or 16 (a sparse matrix). CPU seconds, one thread.
+# V_t(s) = eta ln sum_a base(a|s) exp(Q/eta) and the KL, one backward pass each; eta by Brent's method so that the KL is 10
+# nats. 2,000 states, 27 moves, 64 steps. Outcomes one (a deterministic world, take), or 16 (a sparse matrix). CPU seconds,
+# one thread.
 import os
 
 os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"

@@ -2,9 +2,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <sodium/crypto_hash_sha256.h>
@@ -61,17 +61,6 @@ static bool write_fully(int fd, const char *data, size_t len)
     return true;
 }
 
-static bool write_new(const char *path, const void *data, size_t len)
-{
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    if (fd < 0) return false;
-    bool ok = write_fully(fd, data, len) && fsync(fd) == 0;
-    int kept = errno;
-    if (close(fd) != 0 && ok) return false;
-    errno = kept;
-    return ok;
-}
-
 /* A rename lasts only once its folder is on the disk. Some file systems refuse to sync folders: nothing more can be done there. */
 static void sync_folder(const char *path)
 {
@@ -87,18 +76,57 @@ static void sync_folder(const char *path)
     close(fd);
 }
 
+mn_status mn_file_begin(mn_file_out *out, const char *path, mn_err *err)
+{
+    struct stat about;
+    if (stat(path, &about) == 0 && !S_ISREG(about.st_mode)) /* a device would be replaced by a file */
+        return mn_fail_at(err, MN_ERR_IO, path, 0, 0, "cannot be written: something else than a file is there");
+    out->path = path;
+    int n = snprintf(out->temporary, sizeof out->temporary, "%s.tmp", path);
+    if (n < 0 || (size_t)n >= sizeof out->temporary) return errno = ENAMETOOLONG, failed(err, path, "written");
+    out->fd = open(out->temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    return out->fd < 0 ? failed(err, path, "written") : MN_OK;
+}
+
+mn_status mn_file_put(mn_file_out *out, const void *data, size_t len, mn_err *err)
+{
+    return write_fully(out->fd, data, len) ? MN_OK : failed(err, out->path, "written");
+}
+
+mn_status mn_file_put_first(mn_file_out *out, const void *data, size_t len, mn_err *err)
+{
+    if (lseek(out->fd, 0, SEEK_SET) < 0) return failed(err, out->path, "written");
+    return mn_file_put(out, data, len, err);
+}
+
+mn_status mn_file_end(mn_file_out *out, mn_err *err)
+{
+    bool ok = fsync(out->fd) == 0;
+    int kept = errno;
+    if (close(out->fd) != 0 && ok) ok = false, kept = errno;
+    out->fd = -1;
+    errno = kept;
+    if (!ok || rename(out->temporary, out->path) != 0) {
+        mn_status status = failed(err, out->path, "written");
+        return mn_file_give_up(out), status;
+    }
+    sync_folder(out->path);
+    return MN_OK;
+}
+
+void mn_file_give_up(mn_file_out *out)
+{
+    if (out->fd >= 0) close(out->fd);
+    unlink(out->temporary);
+}
+
 mn_status mn_file_write_atomic(const char *path, const void *data, size_t len, mn_err *err)
 {
-    char temporary[PATH_MAX];
-    int n = snprintf(temporary, sizeof temporary, "%s.tmp", path);
-    if (n < 0 || (size_t)n >= sizeof temporary) return errno = ENAMETOOLONG, failed(err, path, "written");
-    if (!write_new(temporary, data, len) || rename(temporary, path) != 0) {
-        mn_status status = failed(err, path, "written");
-        unlink(temporary);
-        return status;
-    }
-    sync_folder(path);
-    return MN_OK;
+    mn_file_out out;
+    MN_TRY(mn_file_begin(&out, path, err));
+    mn_status status = mn_file_put(&out, data, len, err);
+    if (status != MN_OK) return mn_file_give_up(&out), status;
+    return mn_file_end(&out, err);
 }
 
 bool mn_file_exists(const char *path)

@@ -18,7 +18,11 @@
 #else
 #define LANES_TARGET
 #endif
+#if LANES
 #define LANE LANES_TARGET static inline __attribute__((always_inline))
+#else
+#define LANE static inline /* inlined by force it would take compilers minutes under a sanitizer */
+#endif
 
 #if LANES == 512
 

@@ -8,8 +8,8 @@ enum { HASH = 16 };
 
 /* Which hashes there are, numbered as they came. */
 typedef struct seen {
-    unsigned char *hashes; /* [cap,HASH] */
-    uint32_t *slots;       /* [n_slots] number + 1, 0: free */
+    unsigned char *hashes;  /* [cap,HASH] */
+    uint32_t *slots;        /* [n_slots] number + 1, 0: free */
     size_t n, cap, n_slots; /* n_slots: a power of two */
 } seen;
 
@@ -23,18 +23,20 @@ typedef struct origin {
 
 typedef struct builder {
     const mn_plan_problem *problem;
-    mn_plan_graph graph;   /* arrays with room for cap states */
-    size_t cap, row_cap;
-    seen states, rows;
-    origin *origins;       /* [cap] */
+    mn_plan_graph graph; /* arrays with room for cap states */
+    size_t cap, edge_cap, row_cap;
+    seen states, edges, rows;
+    uint32_t *edge;  /* [1 + O] the row and what follows, scratch */
+    origin *origins; /* [cap] */
     mn_worker *workers[2];
-    mn_session *base, *world;
-    uint32_t *path;        /* [T + 1] the states that the sessions have come through, by step */
-    uint32_t *way;         /* [T + 1] scratch */
-    size_t depth;          /* steps that the sessions hold */
+    mn_session **base;     /* [2 T + 1] after each symbol of the present way: stepping back drops one, with what it learnt */
+    mn_session *world;
+    uint32_t *path; /* [T + 1] the states that the sessions have come through, by step */
+    uint32_t *way;  /* [T + 1] scratch */
+    size_t depth;   /* steps that the sessions hold */
     unsigned char *key;
     size_t key_cap;
-    double *lp;            /* [A] */
+    double *lp; /* [A] */
 } builder;
 
 static size_t seen_slot(const seen *x, const unsigned char *hash)
@@ -100,15 +102,23 @@ static mn_status grow_states(builder *b, mn_err *err)
 {
     mn_plan_graph *g = &b->graph;
     size_t cap = b->cap ? 2 * b->cap : 256, M = g->M;
-    bool apart = g->next_helped != g->next;
+    bool apart = g->helped != g->edge;
     MN_TRY(grow_array(&b->origins, cap, 1, sizeof *b->origins, err));
     MN_TRY(grow_array(&g->lp_base, cap, g->W, sizeof *g->lp_base, err));
     MN_TRY(grow_array(&g->mu, cap, M, sizeof *g->mu, err));
-    MN_TRY(grow_array(&g->row, cap, M, sizeof *g->row, err));
-    if (apart) MN_TRY(grow_array(&g->next_helped, cap, M * g->O, sizeof *g->next, err));
-    MN_TRY(grow_array(&g->next, cap, M * g->O, sizeof *g->next, err));
-    if (!apart) g->next_helped = g->next;
+    if (apart) MN_TRY(grow_array(&g->helped, cap, M, sizeof *g->helped, err));
+    MN_TRY(grow_array(&g->edge, cap, M, sizeof *g->edge, err));
+    if (!apart) g->helped = g->edge;
     b->cap = cap;
+    return MN_OK;
+}
+
+static mn_status grow_edges(builder *b, mn_err *err)
+{
+    size_t cap = b->edge_cap ? 2 * b->edge_cap : 256;
+    MN_TRY(grow_array(&b->graph.row, cap, 1, sizeof *b->graph.row, err));
+    MN_TRY(grow_array(&b->graph.next, cap, b->graph.O, sizeof *b->graph.next, err));
+    b->edge_cap = cap;
     return MN_OK;
 }
 
@@ -123,6 +133,12 @@ static mn_status grow_rows(builder *b, mn_err *err)
 
 /* ---- keys ------------------------------------------------------------------------------------------------------------ */
 
+/* Symbols on the present way. */
+static size_t said(const builder *b)
+{
+    return mn_session_length(b->world);
+}
+
 static mn_status add_key(builder *b, mn_session *session, size_t *n, mn_err *err)
 {
     size_t more;
@@ -136,26 +152,36 @@ static mn_status add_key(builder *b, mn_session *session, size_t *n, mn_err *err
     return MN_OK;
 }
 
+static mn_status digest(unsigned char hash[HASH], const void *data, size_t n, mn_err *err)
+{
+    if (crypto_generichash(hash, HASH, data, n, NULL, 0) != 0) return mn_fail(err, MN_ERR_INPUT, "a key cannot be hashed");
+    return MN_OK;
+}
+
 static mn_status hash_of(builder *b, unsigned char hash[HASH], bool base, mn_err *err)
 {
     size_t n = 0;
     MN_TRY(add_key(b, b->world, &n, err));
-    if (base) MN_TRY(add_key(b, b->base, &n, err));
-    if (crypto_generichash(hash, HASH, b->key, n, NULL, 0) != 0) return mn_fail(err, MN_ERR_INPUT, "a key cannot be hashed");
-    return MN_OK;
+    if (base) MN_TRY(add_key(b, b->base[said(b)], &n, err));
+    return digest(hash, b->key, n, err);
 }
 
 /* ---- moving the sessions ----------------------------------------------------------------------------------------------- */
 
 static mn_status make(builder *b, int32_t symbol, bool learn, mn_err *err)
 {
-    MN_TRY(learn ? mn_session_learn(b->base, &symbol, 1, err) : mn_session_append(b->base, &symbol, 1, err));
+    mn_session **top = &b->base[said(b) + 1];
+    MN_TRY(mn_session_fork(top, top[-1], err));
+    MN_TRY(learn ? mn_session_learn(*top, &symbol, 1, err) : mn_session_append(*top, &symbol, 1, err));
     return mn_session_append(b->world, &symbol, 1, err);
 }
 
 static mn_status back_to(builder *b, size_t symbols, mn_err *err)
 {
-    MN_TRY(mn_session_rewind(b->base, symbols, err));
+    for (size_t n = said(b); n > symbols; n--) {
+        mn_session_free(b->base[n]);
+        b->base[n] = NULL;
+    }
     return mn_session_rewind(b->world, symbols, err);
 }
 
@@ -192,9 +218,9 @@ static mn_status go_to(builder *b, uint32_t state, mn_err *err)
 static mn_status not_one(const builder *b, const char *whose, double sum, mn_err *err)
 {
     const mn_classroom *w = b->problem->world;
-    const char *after = b->world && mn_session_length(b->world) ? "" : " at the start";
-    return mn_fail_at(err, MN_ERR_NUM, mn_model_weights(w->table), 0, 0, "the %s's probabilities%s sum to %.12g: expected 1", whose, after,
-                      sum);
+    const char *after = said(b) ? "" : " at the start";
+    return mn_fail_at(err, MN_ERR_NUM, mn_model_weights(w->table), 0, 0, "the %s's probabilities%s sum to %.12g: expected 1",
+                      whose, after, sum);
 }
 
 /* Base and demonstrator. */
@@ -204,12 +230,13 @@ static mn_status fill_moves(builder *b, uint32_t state, mn_err *err)
     mn_plan_graph *g = &b->graph;
     double *lp_base = g->lp_base + state * g->W, *mu = g->mu + state * g->M, sum = 0;
     for (size_t i = 0; i < g->W; i++) lp_base[i] = -INFINITY;
-    MN_TRY(mn_session_predict(b->base, b->lp, err));
+    MN_TRY(mn_session_predict(b->base[said(b)], b->lp, err));
     for (size_t a = 0; a < g->M; a++) sum += exp(lp_base[a] = b->lp[w->moves[a]]);
     if (b->problem->helps && sum < 1 - 1e-12)
         lp_base[g->M] = log1p(-sum);
     else if (!(fabs(sum - 1) <= 1e-9))
-        return mn_fail(err, MN_ERR_NUM, "the base policy's probabilities sum to %.12g at step %u: expected 1", sum, b->origins[state].step);
+        return mn_fail(err, MN_ERR_NUM, "the base policy's probabilities sum to %.12g at step %u: expected 1", sum,
+                       b->origins[state].step);
     else
         for (size_t a = 0; a < g->M; a++) lp_base[a] -= log(sum);
     MN_TRY(mn_session_predict(b->world, b->lp, err));
@@ -244,88 +271,93 @@ static mn_status add_state(builder *b, uint32_t *number, origin from, mn_err *er
     MN_TRY(seen_add(&b->states, hash, number, &fresh, err));
     if (!fresh) return MN_OK;
     if (b->states.n > b->problem->most)
-        return mn_fail(err, MN_ERR_LIMIT, "more than %zu states at step %u of %zu: expected fewer turns, or a larger max_states",
-                       b->problem->most, from.step, b->graph.T);
+        return mn_fail(err, MN_ERR_LIMIT,
+                       "more than %zu states at step %u of %zu: expected fewer turns, or a larger max_states", b->problem->most,
+                       from.step, b->graph.T);
     if (*number == b->cap) MN_TRY(grow_states(b, err));
     b->origins[*number] = from;
     return MN_OK;
 }
 
-/* What follows a move; sessions are where they were. */
-static mn_status follow(builder *b, uint32_t state, size_t move, bool helped, mn_err *err)
+/* The number of the edge in b->edge. */
+static mn_status add_edge(builder *b, uint32_t *number, mn_err *err)
 {
-    const mn_classroom *w = b->problem->world;
     mn_plan_graph *g = &b->graph;
-    size_t at = (state * g->M + move) * g->O, length = mn_session_length(b->base), row = g->row[state * g->M + move];
-    uint32_t child, some = UINT32_MAX;
-    MN_TRY(make(b, w->moves[move], learns(b, helped), err));
-    for (size_t o = 0; o < g->O; o++) {
-        if (!(g->p[row * g->O + o] > 0)) continue;
-        MN_TRY(make(b, w->answers[o], false, err));
-        origin from = {state, (uint16_t)move, (uint16_t)o, (uint16_t)(b->origins[state].step + 1), helped};
-        MN_TRY(add_state(b, &child, from, err));
-        (helped ? g->next_helped : g->next)[at + o] = some = child;
-        MN_TRY(back_to(b, length + 1, err));
-    }
-    for (size_t o = 0; o < g->O; o++) /* what cannot happen needs some state too */
-        if (!(g->p[row * g->O + o] > 0)) (helped ? g->next_helped : g->next)[at + o] = some;
-    return back_to(b, length, err);
+    unsigned char hash[HASH];
+    bool fresh;
+    MN_TRY(digest(hash, b->edge, (1 + g->O) * sizeof *b->edge, err));
+    MN_TRY(seen_add(&b->edges, hash, number, &fresh, err));
+    if (!fresh) return MN_OK;
+    if (*number == b->edge_cap) MN_TRY(grow_edges(b, err));
+    g->row[*number] = b->edge[0];
+    memcpy(g->next + *number * g->O, b->edge + 1, g->O * sizeof *g->next);
+    return MN_OK;
 }
 
-static mn_status find_row(builder *b, uint32_t state, size_t move, mn_err *err)
+static mn_status find_row(builder *b, uint32_t *row, mn_err *err)
 {
     unsigned char hash[HASH];
     bool fresh;
-    int32_t symbol = b->problem->world->moves[move];
-    uint32_t row;
-    MN_TRY(mn_session_append(b->world, &symbol, 1, err));
     MN_TRY(hash_of(b, hash, false, err));
-    MN_TRY(seen_add(&b->rows, hash, &row, &fresh, err));
-    if (fresh) MN_TRY(fill_row(b, row, err));
-    b->graph.row[state * b->graph.M + move] = row;
-    return mn_session_rewind(b->world, mn_session_length(b->world) - 1, err);
+    MN_TRY(seen_add(&b->rows, hash, row, &fresh, err));
+    return fresh ? fill_row(b, *row, err) : MN_OK;
+}
+
+static mn_status follow(builder *b, uint32_t state, size_t move, bool helped, mn_err *err)
+{
+    const mn_plan_graph *g = &b->graph;
+    const size_t here = said(b), row = b->edge[0];
+    uint32_t some = 0;
+    for (size_t o = 0; o < g->O; o++) {
+        if (!(g->p[row * g->O + o] > 0)) continue;
+        MN_TRY(make(b, b->problem->world->answers[o], false, err));
+        origin from = {state, (uint16_t)move, (uint16_t)o, (uint16_t)(b->origins[state].step + 1), helped};
+        MN_TRY(add_state(b, &some, from, err));
+        b->edge[1 + o] = some;
+        MN_TRY(back_to(b, here, err));
+    }
+    for (size_t o = 0; o < g->O; o++) /* what cannot happen needs some state too */
+        if (!(g->p[row * g->O + o] > 0)) b->edge[1 + o] = some;
+    return MN_OK;
+}
+
+/* The edge of a move; the sessions are back where they were. At the last step nothing follows. */
+static mn_status find_edge(builder *b, uint32_t state, size_t move, bool helped, uint32_t *edge, mn_err *err)
+{
+    const size_t here = said(b);
+    memset(b->edge, 0, (1 + b->graph.O) * sizeof *b->edge);
+    MN_TRY(make(b, b->problem->world->moves[move], learns(b, helped), err));
+    MN_TRY(find_row(b, &b->edge[0], err));
+    if (b->origins[state].step + 1u < b->graph.T) MN_TRY(follow(b, state, move, helped, err));
+    MN_TRY(back_to(b, here, err));
+    return add_edge(b, edge, err);
 }
 
 static mn_status expand(builder *b, uint32_t state, mn_err *err)
 {
     const mn_plan_graph *g = &b->graph;
+    uint32_t edge;
     MN_TRY(go_to(b, state, err));
     MN_TRY(fill_moves(b, state, err));
-    for (size_t a = 0; a < g->M; a++) MN_TRY(find_row(b, state, a, err));
-    if (b->origins[state].step + 1u >= g->T) return MN_OK;
     for (size_t a = 0; a < g->M; a++) {
-        MN_TRY(follow(b, state, a, false, err));
-        if (g->next_helped != g->next) MN_TRY(follow(b, state, a, true, err));
+        MN_TRY(find_edge(b, state, a, false, &edge, err));
+        g->edge[state * g->M + a] = edge; /* not before: the array may have moved */
+        if (g->helped == g->edge) continue;
+        MN_TRY(find_edge(b, state, a, true, &edge, err));
+        g->helped[state * g->M + a] = edge;
     }
     return MN_OK;
 }
 
-/* ---- steps ------------------------------------------------------------------------------------------------------------------ */
-
-/* The states of step t + 1 lie within the children of all those of step t. */
-static void set_steps(mn_plan_graph *g)
-{
-    g->from[0] = 0;
-    g->to[0] = 1;
-    for (size_t t = 0; t + 1 < g->T; t++) {
-        uint32_t least = UINT32_MAX, most = 0;
-        for (size_t i = (size_t)g->from[t] * g->M * g->O; i < (size_t)g->to[t] * g->M * g->O; i++) {
-            uint32_t low = g->next[i] < g->next_helped[i] ? g->next[i] : g->next_helped[i];
-            uint32_t high = g->next[i] > g->next_helped[i] ? g->next[i] : g->next_helped[i];
-            if (low < least) least = low;
-            if (high > most) most = high;
-        }
-        g->from[t + 1] = least;
-        g->to[t + 1] = most + 1;
-    }
-}
+/* ---- all
+ * ---------------------------------------------------------------------------------------------------------------------- */
 
 static mn_status open_sessions(builder *b, mn_err *err)
 {
     const mn_plan_problem *p = b->problem;
-    MN_TRY(mn_worker_new(&b->workers[0], p->base, 1, 2 * p->T, err));
+    MN_TRY(mn_worker_new(&b->workers[0], p->base, 2 * p->T + 1, 2 * p->T, err));
     MN_TRY(mn_worker_new(&b->workers[1], p->world->table, 1, 2 * p->T, err));
-    MN_TRY(mn_session_begin(&b->base, b->workers[0], err));
+    MN_TRY(mn_session_begin(&b->base[0], b->workers[0], err));
     return mn_session_begin(&b->world, b->workers[1], err);
 }
 
@@ -336,12 +368,16 @@ static mn_status build(builder *b, mn_err *err)
     uint32_t start;
     MN_ALLOC_OR_FAIL(g->from, g->T, err);
     MN_ALLOC_OR_FAIL(g->to, g->T, err);
+    MN_ALLOC_OR_FAIL(g->edge_from, g->T, err);
+    MN_ALLOC_OR_FAIL(g->edge_to, g->T, err);
     MN_ALLOC_OR_FAIL(b->path, g->T + 1, err);
     MN_ALLOC_OR_FAIL(b->way, g->T + 1, err);
+    MN_ALLOC_OR_FAIL(b->base, 2 * g->T + 1, err);
     MN_ALLOC_OR_FAIL(b->lp, p->world->A, err);
+    MN_ALLOC_OR_FAIL(b->edge, 1 + g->O, err);
     b->key_cap = 256;
     MN_ALLOC_OR_FAIL(b->key, b->key_cap, err);
-    if (p->helps && p->learns && p->learns_from_help) MN_ALLOC_OR_FAIL(g->next_helped, 1, err);
+    if (p->helps && p->learns && p->learns_from_help) MN_ALLOC_OR_FAIL(g->helped, 1, err);
     MN_TRY(open_sessions(b, err));
     MN_TRY(add_state(b, &start, (origin){0}, err));
     for (size_t s = 0; s < b->states.n; s++) {
@@ -349,22 +385,27 @@ static mn_status build(builder *b, mn_err *err)
         MN_TRY(expand(b, (uint32_t)s, err));
     }
     g->S = b->states.n;
-    set_steps(g);
+    g->E = b->edges.n;
+    mn_plan_graph_steps(g);
     return MN_OK;
 }
 
 mn_status mn_plan_build(mn_plan_graph *out, const mn_plan_problem *problem, mn_err *err)
 {
     const mn_classroom *w = problem->world;
-    builder b = {.problem = problem, .graph = {.T = problem->T, .M = w->M, .O = w->O, .W = (w->M + 8) & ~(size_t)7}};
+    builder b = {.problem = problem, .graph = {.T = problem->T, .M = w->M, .O = w->O, .W = mn_plan_width(w->M)}};
     if (problem->T >= UINT16_MAX || w->M >= UINT16_MAX || w->O >= UINT16_MAX || problem->most >= UINT32_MAX / 2)
-        return mn_fail(err, MN_ERR_LIMIT, "a plan of %zu steps, %zu moves and %zu answers is too large", problem->T, w->M, w->O);
+        return mn_fail(err, MN_ERR_LIMIT, "a plan of %zu steps, %zu moves and %zu answers is too large", problem->T, w->M,
+                       w->O);
     mn_status status = build(&b, err);
     mn_worker_free(b.workers[0]);
     mn_worker_free(b.workers[1]);
     seen_free(&b.states);
+    seen_free(&b.edges);
     seen_free(&b.rows);
+    free(b.edge);
     free(b.origins);
+    free(b.base);
     free(b.path);
     free(b.way);
     free(b.key);

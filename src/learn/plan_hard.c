@@ -7,21 +7,22 @@
 struct mn_plan_hard {
     const mn_plan_graph *graph;
     double step;
-    size_t n;          /* grid points besides 0 */
-    size_t *first;     /* [T] row of the first state of each step */
-    double *value;     /* [rows,n + 1] */
-    uint32_t *left;    /* [rows,n + 1] the j that is best */
-    double *scratch;   /* [threads, room] */
+    size_t n;        /* grid points besides 0 */
+    size_t *first;   /* [T] row of the first state of each step */
+    double *value;   /* [rows,n + 1] */
+    uint32_t *left;  /* [rows,n + 1] the j that is best */
+    double *scratch; /* [threads, room] */
     size_t room;
-    size_t t;          /* the step being solved */
+    size_t t; /* the step being solved */
     bool (*stop)(void *arg);
     void *arg;
 };
 
-/* One j of a state: the best there is for c (n - j) steps of the grid, and how it rises from there. g is concave in c: the tangent bounds it. */
+/* One j of a state: the best there is for c (n - j) steps of the grid, and how it rises from there. g is concave in c: the
+ * tangent bounds it. */
 typedef struct branch {
-    double base, most;  /* value of the base and of the best moves; all moves' values lie in between them or below */
-    double kl_most;     /* what the best moves cost */
+    double base, most;   /* value of the base and of the best moves; all moves' values lie in between them or below */
+    double kl_most;      /* what the best moves cost */
     double c, g, lambda; /* the last that was solved; d g/d KL = 1/lambda */
 } branch;
 
@@ -62,7 +63,8 @@ static tilted tilt(const bench *b, const double *q, double top, double lambda)
     return (tilted){mean, square / sum - mean * mean, lambda * mean - log(sum)};
 }
 
-/* The branch at KL = nats: lambda by Newton's steps on the root of the KL, which is nearly a line in lambda, within a bracket. */
+/* The branch at KL = nats: lambda by Newton's steps on the root of the KL, which is nearly a line in lambda, within a
+ * bracket. */
 static void solve_branch(branch *r, const bench *b, const double *q, double c, double nats)
 {
     r->c = c;
@@ -117,13 +119,15 @@ static double bound(const branch *r, double c, double step)
 
 /* ---- one state --------------------------------------------------------------------------------------------------------- */
 
-static double expect(const mn_plan_hard *h, size_t t, size_t row, const uint32_t *next, size_t j)
+static double expect(const mn_plan_hard *h, size_t t, size_t edge, size_t j)
 {
     const mn_plan_graph *g = h->graph;
+    size_t row = g->row[edge];
     double sum = g->reward[row];
     if (t + 1 == g->T) return sum;
     const double *value = h->value + h->first[t + 1] * (h->n + 1) + j;
-    for (size_t o = 0; o < g->O; o++) sum += g->p[row * g->O + o] * value[(next[o] - g->from[t + 1]) * (h->n + 1)];
+    for (size_t o = 0; o < g->O; o++)
+        sum += g->p[row * g->O + o] * value[(g->next[edge * g->O + o] - g->from[t + 1]) * (h->n + 1)];
     return sum;
 }
 
@@ -131,12 +135,11 @@ static double expect(const mn_plan_hard *h, size_t t, size_t row, const uint32_t
 static void values_of_moves(double *q, const mn_plan_hard *h, size_t t, size_t s, size_t j)
 {
     const mn_plan_graph *g = h->graph;
+    bool helps = mn_plan_helps(g, s);
+    for (size_t a = 0; a < g->M; a++) q[a] = expect(h, t, g->edge[s * g->M + a], j);
     q[g->M] = 0;
-    for (size_t a = 0; a < g->M; a++) {
-        size_t move = s * g->M + a;
-        q[a] = expect(h, t, g->row[move], g->next + move * g->O, j);
-        if (mn_plan_helps(g, s)) q[g->M] += g->mu[move] * expect(h, t, g->row[move], g->next_helped + move * g->O, j);
-    }
+    for (size_t a = 0; helps && a < g->M; a++)
+        q[g->M] += g->mu[s * g->M + a] * (g->helped == g->edge ? q[a] : expect(h, t, g->helped[s * g->M + a], j));
 }
 
 /* Row i of a state: every j that could still be best is solved, the last row's first. */
@@ -216,7 +219,8 @@ mn_status mn_plan_hard_new(mn_plan_hard **out, const mn_plan_graph *graph, doubl
                            bool (*stop)(void *arg), void *arg, mn_err *err)
 {
     mn_plan_hard *h;
-    if (!(most / step < 1e6)) return mn_fail(err, MN_ERR_LIMIT, "a budget of %g nats by steps of %g: expected at most 1000000 steps", most, step);
+    if (!(most / step < 1e6))
+        return mn_fail(err, MN_ERR_LIMIT, "a budget of %g nats by steps of %g: expected at most 1000000 steps", most, step);
     MN_ALLOC_OR_FAIL(h, 1, err);
     *h = (mn_plan_hard){.graph = graph, .step = step, .n = points(most, step) + graph->T, .stop = stop, .arg = arg};
     mn_status status = allocate(h, threads, err);
@@ -236,7 +240,8 @@ void mn_plan_hard_free(mn_plan_hard *hard)
     free(hard);
 }
 
-/* ---- the policy ----------------------------------------------------------------------------------------------------------- */
+/* ---- the policy -----------------------------------------------------------------------------------------------------------
+ * */
 
 /* A state of the policy's graph: one of the first, and what is left. */
 typedef struct pair {
@@ -245,10 +250,10 @@ typedef struct pair {
 
 typedef struct walk {
     const mn_plan_hard *hard;
-    pair *pairs;          /* [n] */
+    pair *pairs; /* [n] */
     size_t n, cap;
-    size_t *ends;         /* [T + 1] where those of each step end */
-    uint32_t *number;     /* [states of the next step, n + 1] pair + 1, 0: not met */
+    size_t *ends;     /* [T + 1] where those of each step end */
+    uint32_t *number; /* [states of the next step, n + 1] pair + 1, 0: not met */
 } walk;
 
 static mn_status meet(walk *w, uint32_t state, uint32_t left, uint32_t *slot, mn_err *err)
@@ -271,29 +276,22 @@ static uint32_t left_after(const mn_plan_hard *h, size_t t, pair p)
     return h->left[(h->first[t] + p.state - h->graph->from[t]) * (h->n + 1) + p.left];
 }
 
-/* All that follows the pairs of step t, and, once out is there, which they are. */
+/* All that follows the pairs of step t. */
 static mn_status step_on(walk *w, size_t t, mn_err *err)
 {
     const mn_plan_hard *h = w->hard;
     const mn_plan_graph *g = h->graph;
-    size_t each = g->M * g->O, from = t ? w->ends[t - 1] : 0, to = w->ends[t];
     memset(w->number, 0, (g->to[t + 1] - g->from[t + 1]) * (h->n + 1) * sizeof *w->number);
-    for (size_t i = from; i < to; i++) {
+    for (size_t i = t ? w->ends[t - 1] : 0; i < w->ends[t]; i++) {
         uint32_t left = left_after(h, t, w->pairs[i]);
-        for (size_t k = 0; k < 2 * each; k++) {
-            uint32_t next = (k < each ? g->next : g->next_helped)[w->pairs[i].state * each + k % each];
+        for (size_t k = 0; k < 2 * g->M * g->O; k++) {
+            size_t move = w->pairs[i].state * g->M + k / 2 / g->O;
+            uint32_t next = g->next[(k % 2 ? g->helped : g->edge)[move] * g->O + k / 2 % g->O];
             MN_TRY(meet(w, next, left, &w->number[(next - g->from[t + 1]) * (h->n + 1) + left], err));
         }
     }
     w->ends[t + 1] = w->n;
     return MN_OK;
-}
-
-static void copy_state(mn_plan_graph *out, size_t at, const mn_plan_graph *g, size_t s)
-{
-    memcpy(out->lp_base + at * g->W, g->lp_base + s * g->W, g->W * sizeof *g->lp_base);
-    memcpy(out->row + at * g->M, g->row + s * g->M, g->M * sizeof *g->row);
-    if (g->mu) memcpy(out->mu + at * g->M, g->mu + s * g->M, g->M * sizeof *g->mu);
 }
 
 /* Where pairs of step t + 1 are, to be looked up by state and what is left. */
@@ -304,44 +302,57 @@ static void number_pairs(walk *w, size_t t)
         w->number[(w->pairs[i].state - h->graph->from[t + 1]) * (h->n + 1) + w->pairs[i].left] = (uint32_t)i;
 }
 
-static void link_state(mn_plan_graph *out, walk *w, size_t t, size_t at)
+/* The edge of a pair's move: its own, pairs of different states and what is left share none. */
+static void link_edge(mn_plan_graph *out, const walk *w, size_t t, size_t to, size_t edge, uint32_t left)
 {
-    const mn_plan_hard *h = w->hard;
-    const mn_plan_graph *g = h->graph;
-    size_t each = g->M * g->O;
-    uint32_t left = left_after(h, t, w->pairs[at]);
-    for (size_t k = 0; k < each; k++) {
-        size_t from = w->pairs[at].state * each + k;
-        out->next[at * each + k] = w->number[(g->next[from] - g->from[t + 1]) * (h->n + 1) + left];
-        if (out->next_helped != out->next)
-            out->next_helped[at * each + k] = w->number[(g->next_helped[from] - g->from[t + 1]) * (h->n + 1) + left];
+    const mn_plan_graph *g = w->hard->graph;
+    out->row[to] = g->row[edge];
+    for (size_t o = 0; t + 1 < g->T && o < g->O; o++)
+        out->next[to * g->O + o] = w->number[(g->next[edge * g->O + o] - g->from[t + 1]) * (w->hard->n + 1) + left];
+}
+
+static void copy_state(mn_plan_graph *out, const walk *w, size_t t, size_t at)
+{
+    const mn_plan_graph *g = w->hard->graph;
+    size_t s = w->pairs[at].state, copies = g->helped == g->edge ? 1 : 2;
+    uint32_t left = left_after(w->hard, t, w->pairs[at]);
+    memcpy(out->lp_base + at * g->W, g->lp_base + s * g->W, g->W * sizeof *g->lp_base);
+    if (g->mu) memcpy(out->mu + at * g->M, g->mu + s * g->M, g->M * sizeof *g->mu);
+    for (size_t a = 0; a < g->M; a++) {
+        size_t to = (at * g->M + a) * copies;
+        out->edge[at * g->M + a] = (uint32_t)to;
+        link_edge(out, w, t, to, g->edge[s * g->M + a], left);
+        if (copies == 1) continue;
+        out->helped[at * g->M + a] = (uint32_t)to + 1;
+        link_edge(out, w, t, to + 1, g->helped[s * g->M + a], left);
     }
 }
 
 static mn_status make_graph(mn_plan_graph *out, walk *w, mn_err *err)
 {
     const mn_plan_graph *g = w->hard->graph;
-    MN_TRY(mn_plan_graph_new(out, g->T, w->n, g->M, g->O, g->R, g->mu != NULL, err));
-    if (g->next_helped != g->next) {
-        out->next_helped = NULL;
-        MN_ALLOC_OR_FAIL(out->next_helped, w->n * g->M * g->O, err); /* as many as next has */
+    bool apart = g->helped != g->edge;
+    *out = (mn_plan_graph){.T = g->T, .S = w->n, .M = g->M, .O = g->O, .R = g->R};
+    if (!mn_mul_size(&out->E, w->n, g->M * (1 + apart))) return mn_fail(err, MN_ERR_LIMIT, "%zu states are too many", w->n);
+    MN_TRY(mn_plan_graph_allocate(out, g->mu != NULL, err));
+    if (apart) {
+        out->helped = NULL;
+        MN_ALLOC_OR_FAIL(out->helped, w->n * g->M, err); /* as many as edge has */
     }
     memcpy(out->reward, g->reward, g->R * sizeof *g->reward);
     memcpy(out->p, g->p, g->R * g->O * sizeof *g->p);
     for (size_t t = 0; t < g->T; t++) {
-        out->from[t] = (uint32_t)(t ? w->ends[t - 1] : 0);
-        out->to[t] = (uint32_t)w->ends[t];
         if (t + 1 < g->T) number_pairs(w, t);
-        for (size_t at = out->from[t]; at < out->to[t]; at++) {
-            copy_state(out, at, g, w->pairs[at].state);
-            if (t + 1 < g->T) link_state(out, w, t, at);
-        }
+        for (size_t at = t ? w->ends[t - 1] : 0; at < w->ends[t]; at++) copy_state(out, w, t, at);
     }
+    mn_plan_graph_steps(out);
     return MN_OK;
 }
 
-/* pi ∝ base exp(lambda q) with KL <= limit by the budget operator: with scores so large that its l reaches every lambda of use. */
-static mn_status spend(double *pi, double *kl, const double *lp_base, double *q, size_t m, double limit, double *lp, mn_err *err)
+/* pi ∝ base exp(lambda q) with KL <= limit by the budget operator: with scores so large that its l reaches every lambda of
+ * use. */
+static mn_status spend(double *pi, double *kl, const double *lp_base, double *q, size_t m, double limit, double *lp,
+                       mn_err *err)
 {
     double least = INFINITY, most = -INFINITY, l;
     for (size_t a = 0; a < m; a++) {
@@ -366,8 +377,8 @@ static mn_status fill_policy(mn_plan_policy *policy, const walk *w, double *scra
             uint32_t left = left_after(h, t, p);
             size_t m = g->M + mn_plan_helps(g, p.state);
             values_of_moves(q, h, t, p.state, left);
-            MN_TRY(spend(policy->pi + i * g->W, &policy->kl[i], g->lp_base + p.state * g->W, q, m, shorten((double)(p.left - left) * h->step), lp,
-                         err));
+            MN_TRY(spend(policy->pi + i * g->W, &policy->kl[i], g->lp_base + p.state * g->W, q, m,
+                         shorten((double)(p.left - left) * h->step), lp, err));
         }
     return MN_OK;
 }
@@ -388,7 +399,8 @@ static mn_status walk_all(walk *w, uint32_t left, mn_err *err)
     return MN_OK;
 }
 
-mn_status mn_plan_hard_policy(const mn_plan_hard *hard, double budget, mn_plan_graph *graph, mn_plan_policy *policy, double *above, mn_err *err)
+mn_status mn_plan_hard_policy(const mn_plan_hard *hard, double budget, mn_plan_graph *graph, mn_plan_policy *policy,
+                              double *above, mn_err *err)
 {
     walk w = {.hard = hard};
     size_t n = points(budget, hard->step);

@@ -57,7 +57,8 @@ static mn_status read_transcripts(mn_demonstrations *to, const char *path, const
 static mn_status draw(mn_demonstrations *to, const mn_plan_settings *s, const mn_classroom *world, mn_err *err)
 {
     size_t n = (size_t)s->demonstrations, turns = (size_t)s->demonstration_turns, all;
-    if (!mn_mul_size(&all, n, 2 * turns)) return mn_fail(err, MN_ERR_LIMIT, "%zu demonstrations of %zu turns are too many", n, turns);
+    if (!mn_mul_size(&all, n, 2 * turns))
+        return mn_fail(err, MN_ERR_LIMIT, "%zu demonstrations of %zu turns are too many", n, turns);
     MN_ALLOC_OR_FAIL(to->ids, all, err);
     MN_ALLOC_OR_FAIL(to->ends, n, err);
     for (size_t i = 0; i < n; i++) {
@@ -101,14 +102,17 @@ static mn_status grow_tree(mn_plan_models *m, const mn_plan_settings *s, mn_err 
 static mn_status open_model(mn_plan_models *m, const char *path, mn_err *err)
 {
     const mn_classroom *w = &m->world;
-    MN_TRY(mn_table_open(&m->imitator, path, err));
+    size_t length = strlen(path);
+    bool table = length >= 5 && strcmp(path + length - 5, ".json") == 0;
+    MN_TRY(table ? mn_table_open(&m->imitator, path, err) : mn_bct_open(&m->imitator, path, err));
     if (mn_model_alphabet(m->imitator) != w->A)
-        return mn_fail_at(err, MN_ERR_INPUT, path, 0, 0, "the model has %zu symbols: expected the world's %zu", mn_model_alphabet(m->imitator),
-                          w->A);
+        return mn_fail_at(err, MN_ERR_INPUT, path, 0, 0, "the model has %zu symbols: expected the world's %zu",
+                          mn_model_alphabet(m->imitator), w->A);
     for (size_t a = 0; a < w->A; a++) {
         const char *name = mn_model_piece(m->imitator, (int32_t)a, NULL), *wanted = mn_classroom_name(w, (int32_t)a);
         if (strcmp(name, wanted) != 0)
-            return mn_fail_at(err, MN_ERR_INPUT, path, 0, 0, "symbol %zu is \"%.60s\": expected the world's \"%.60s\"", a, name, wanted);
+            return mn_fail_at(err, MN_ERR_INPUT, path, 0, 0, "symbol %zu is \"%.60s\": expected the world's \"%.60s\"", a, name,
+                              wanted);
     }
     return MN_OK;
 }
@@ -116,7 +120,8 @@ static mn_status open_model(mn_plan_models *m, const char *path, mn_err *err)
 static mn_status make_base(mn_plan_models *m, const mn_plan_settings *s, mn_err *err)
 {
     mn_switch_opts opts = {.model = m->imitator, .allowed = m->world.agent, .turns = (size_t)s->turns};
-    MN_TRY(s->switching ? mn_switch_new(&m->confined, &opts, err) : mn_only_new(&m->confined, m->imitator, m->world.agent, err));
+    MN_TRY(s->switching ? mn_switch_new(&m->confined, &opts, err)
+                        : mn_only_new(&m->confined, m->imitator, m->world.agent, err));
     m->base = m->confined;
     if (s->switching) MN_TRY(learn_all(m->confined, mn_switch_learn, &m->demonstrations, err));
     if (s->alpha == 1) return MN_OK;

@@ -19,8 +19,8 @@ static void best_supported(double *pi, const double *q, const double *base, size
     for (size_t a = 0; a < n; a++) pi[a] /= sum;
 }
 
-/* Total variation at most limit: so much mass goes from the worst moves to the best, which the base need not make; of equally good
- * ones each gets its share. Only moves of the greatest value gain. */
+/* Total variation at most limit: so much mass goes from the worst moves to the best, which the base need not make; of equally
+ * good ones each gets its share. Only moves of the greatest value gain. */
 static void total_variation(double *pi, const double *q, const double *base, size_t n, double limit, double tie)
 {
     double best = most_of(q, base, n, false) - tie, held = 0, gain = 0;
@@ -63,8 +63,9 @@ static double next_below(const double *q, const double *base, size_t n, double a
     return next;
 }
 
-/* chi-squared(pi || base) <= limit: pi ∝ base max(0, q - c), the least c that the limit allows (Lagrange; the multipliers of pi >= 0 cut
- * off the worst moves). With those above c of mass m and mean and variance of q among them: (1 + variance/(mean - c)^2)/m = 1 + limit. */
+/* chi-squared(pi || base) <= limit: pi ∝ base max(0, q - c), the least c that the limit allows (Lagrange; the multipliers of
+ * pi >= 0 cut off the worst moves). With those above c of mass m and mean and variance of q among them: (1 + variance/(mean -
+ * c)^2)/m = 1 + limit. */
 static void chi_squared(double *pi, const double *q, const double *base, size_t n, double limit, double tie)
 {
     double best = most_of(q, base, n, true), least = best - tie, m[3], cut = 0, sum = 0;

@@ -14,10 +14,10 @@ typedef struct plan {
     mn_plan_graph graph;
     mn_plan_policy policy;
     mn_plan_solver *solver;
-    mn_plan_hard *hard;    /* in place of policy and solver */
-    double *per_turn;      /* [T,4] */
-    mn_plan_turn *turns;   /* [sampled,T] */
-    mn_plan_save save;     /* where opts->dir is given */
+    mn_plan_hard *hard;  /* in place of policy and solver */
+    double *per_turn;    /* [T,4] */
+    mn_plan_turn *turns; /* [sampled,T] */
+    mn_plan_save save;   /* where opts->dir is given */
 } plan;
 
 /* ---- one budget ----------------------------------------------------------------------------------------------------- */
@@ -125,7 +125,8 @@ static mn_status run(plan *p, mn_err *err)
     MN_TRY(mn_plan_build(&p->graph, &problem, err));
     if (p->opts->dir) MN_TRY(mn_plan_save_open(&p->save, p->opts->dir, err));
     MN_ALLOC_OR_FAIL(p->per_turn, 4 * T, err);
-    if (!mn_mul_size(&turns, p->opts->sampled, T)) return mn_fail(err, MN_ERR_LIMIT, "%zu transcripts are too many", p->opts->sampled);
+    if (!mn_mul_size(&turns, p->opts->sampled, T))
+        return mn_fail(err, MN_ERR_LIMIT, "%zu transcripts are too many", p->opts->sampled);
     MN_ALLOC_OR_FAIL(p->turns, turns, err);
     MN_TRY(solve_all(p, err));
     return p->opts->dir ? mn_plan_save_finish(&p->save, s, &p->models.world, err) : MN_OK;

@@ -25,7 +25,8 @@ void mn_plan_sample(mn_plan_turn *turns, const mn_plan_graph *g, const mn_plan_p
         double u = mn_rng_uniform(&rng); /* drawn also where it is not needed, so that what follows stays comparable */
         bool helped = move == g->M;
         if (helped) move = draw(g->mu + s * g->M, g->M, u);
-        size_t o = draw(g->p + g->row[s * g->M + move] * g->O, g->O, mn_rng_uniform(&rng));
+        size_t edge = (helped ? g->helped : g->edge)[s * g->M + move],
+               o = draw(g->p + g->row[edge] * g->O, g->O, mn_rng_uniform(&rng));
         int32_t said = world->moves[move], answer = world->answers[o];
         const char *sentence = mn_classroom_sentence(world, said, mn_rng_uniform(&words));
         turns[t] = (mn_plan_turn){.move = mn_classroom_name(world, said),
@@ -35,6 +36,6 @@ void mn_plan_sample(mn_plan_turn *turns, const mn_plan_graph *g, const mn_plan_p
                                   .helped = helped,
                                   .nats = policy->kl[at],
                                   .reward = world->reward[answer]};
-        s = (helped ? g->next_helped : g->next)[(s * g->M + move) * g->O + o];
+        s = g->next[edge * g->O + o];
     }
 }

@@ -69,17 +69,18 @@ static mn_status put_episode(mn_buf *out, const mn_plan_answer *a, size_t episod
     return mn_buf_puts(out, "]}\n");
 }
 
-static mn_status put_ids(mn_buf *out, const char *key, const uint32_t *ids, size_t M, size_t O)
+static mn_status put_next(mn_buf *out, const char *key, const mn_plan_graph *g, const uint32_t *edges)
 {
     MN_TRY(mn_buf_printf(out, ", \"%s\": [", key));
-    for (size_t a = 0; a < M; a++) {
-        for (size_t o = 0; o < O; o++) MN_TRY(mn_buf_printf(out, "%s%u", o ? ", " : a ? "], [" : "[", ids[a * O + o]));
-    }
+    for (size_t a = 0; a < g->M; a++)
+        for (size_t o = 0; o < g->O; o++)
+            MN_TRY(mn_buf_printf(out, "%s%u", o ? ", " : a ? "], [" : "[", g->next[edges[a] * g->O + o]));
     return mn_buf_puts(out, "]]");
 }
 
 /* A row of the policy: move, or with help the last, by move. */
-static mn_status put_state(mn_buf *out, double budget, size_t step, size_t s, double reached, const mn_plan_graph *g, const double *pi)
+static mn_status put_state(mn_buf *out, double budget, size_t step, size_t s, double reached, const mn_plan_graph *g,
+                           const double *pi)
 {
     MN_TRY(mn_buf_puts(out, "{\"budget\": "));
     MN_TRY(mn_json_num(out, budget));
@@ -92,8 +93,8 @@ static mn_status put_state(mn_buf *out, double budget, size_t step, size_t s, do
     }
     MN_TRY(mn_buf_puts(out, "], \"policy\": "));
     MN_TRY(mn_json_nums(out, pi, g->M + 1));
-    if (step + 1 < g->T) MN_TRY(put_ids(out, "next", g->next + s * g->M * g->O, g->M, g->O));
-    if (step + 1 < g->T && g->next_helped != g->next) MN_TRY(put_ids(out, "next_helped", g->next_helped + s * g->M * g->O, g->M, g->O));
+    if (step + 1 < g->T) MN_TRY(put_next(out, "next", g, g->edge + s * g->M));
+    if (step + 1 < g->T && g->helped != g->edge) MN_TRY(put_next(out, "next_helped", g, g->helped + s * g->M));
     return mn_buf_puts(out, "}\n");
 }
 
@@ -139,7 +140,8 @@ mn_status mn_plan_save_open(mn_plan_save *save, const char *dir, mn_err *err)
 {
     char path[PATH_MAX];
     save->dir = dir;
-    if (mkdir(dir, 0777) != 0 && errno != EEXIST) return mn_fail_at(err, MN_ERR_IO, dir, 0, 0, "cannot be made: %s", strerror(errno));
+    if (mkdir(dir, 0777) != 0 && errno != EEXIST)
+        return mn_fail_at(err, MN_ERR_IO, dir, 0, 0, "cannot be made: %s", strerror(errno));
     MN_TRY(path_of(path, dir, "plan.json", err));
     remove(path);
     MN_TRY(open_file(&save->policies, dir, "policy.jsonl", err));
@@ -155,8 +157,8 @@ static mn_status write_line(mn_plan_save *save, FILE *file, mn_status status, mn
     return whole ? MN_OK : mn_fail_at(err, MN_ERR_IO, save->dir, 0, 0, "cannot be written: %s", strerror(errno));
 }
 
-static mn_status add_policy(mn_plan_save *save, double budget, const mn_plan_graph *g, const mn_plan_policy *policy, const double *reached,
-                            mn_err *err)
+static mn_status add_policy(mn_plan_save *save, double budget, const mn_plan_graph *g, const mn_plan_policy *policy,
+                            const double *reached, mn_err *err)
 {
     for (size_t t = 0; t < g->T; t++)
         for (size_t s = g->from[t]; s < g->to[t]; s++) {
@@ -168,8 +170,8 @@ static mn_status add_policy(mn_plan_save *save, double budget, const mn_plan_gra
     return MN_OK;
 }
 
-mn_status mn_plan_save_add(mn_plan_save *save, const mn_plan_answer *answer, const mn_plan_graph *graph, const mn_plan_policy *policy,
-                           mn_err *err)
+mn_status mn_plan_save_add(mn_plan_save *save, const mn_plan_answer *answer, const mn_plan_graph *graph,
+                           const mn_plan_policy *policy, mn_err *err)
 {
     mn_plan_figures figures;
     double *reached;

@@ -1,11 +1,12 @@
 /* Bayesian context trees: a model, how it learns, what it says. */
-#include "predict/bct.h"
+#include "predict/bct_file.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #define LN2 0.69314718055994530942
+#define PI 3.14159265358979323846
 
 /* ---- figures of a node ---- */
 
@@ -15,14 +16,28 @@ static double log_gamma(double x)
     return lgamma_r(x, &sign);
 }
 
+/* ln G(x+1/2) - (x ln x - x + ln(2 pi)/2), x > 0: Stirling's series about the middle. */
+static double stirling_rest(double x)
+{
+    double y = 1 / (x * x);
+    if (x < 16) return log_gamma(x + .5) - (x * log(x) - x + .5 * log(2 * PI));
+    return (-1. / 24 + y * (7. / 2880 - y * (31. / 40320 - y * (127. / 215040)))) / x;
+}
+
+/* With z = n + (A-1)/2 the large parts of the gamma functions meet in c ln(c/z), that of a count near z in log1p: what is left of
+ * ten million symbols of which one is rare keeps its digits. */
 double mn_bct_log_estimate(const mn_bct *bct, uint32_t node)
 {
-    size_t n;
-    const mn_bct_entry *e = mn_bct_entries(&bct->store, node, &n);
-    double half = .5 * (double)bct->model.A, none = log_gamma(.5), sum = 0;
-    for (size_t i = 0; i < n; i++)
-        if (e[i].count) sum += log_gamma(e[i].count + .5) - none;
-    return sum - (log_gamma(bct->store.nodes[node].total + half) - log_gamma(half));
+    size_t size;
+    const mn_bct_entry *e = mn_bct_entries(&bct->store, node, &size);
+    double more = .5 * ((double)bct->model.A - 1), n = bct->store.nodes[node].total, z = n + more;
+    double sum = more - more * log(z) - .5 * log(2 * PI) - stirling_rest(z) + log_gamma(more + .5);
+    if (n < 1) return 0;
+    for (size_t i = 0; i < size; i++) {
+        double c = e[i].count;
+        if (c > 0) sum += c * log1p(-(n - c + more) / z) + .5 * LN2 + stirling_rest(c);
+    }
+    return sum;
 }
 
 double mn_bct_log_odds(const mn_bct_node *node)
@@ -38,18 +53,51 @@ double mn_bct_log_weighted(const mn_bct *bct, uint32_t node, size_t depth)
     return bct->log_beta + estimate + (odds > 0 ? log1p(exp(-odds)) : log1p(exp(odds)) - odds);
 }
 
+/* ---- probabilities ---- */
+
+static void add_counts(double *p, const mn_bct_store *store, uint32_t node, double factor)
+{
+    size_t n;
+    const mn_bct_entry *e = mn_bct_entries(store, node, &n);
+    for (size_t i = 0; i < n; i++)
+        if (e[i].count) p[e[i].key - 1] += factor * e[i].count;
+}
+
+/* At depth d a part r/(r+1) of the weight that is left stays; then p(s) = sum over depths of weight (c_s + 1/2)/(n + A/2). */
+void mn_bct_mix(double *p, const mn_bct *bct, const uint32_t *path, size_t found, const mn_bct_store *own, const uint32_t *own_path,
+                size_t own_found, size_t length)
+{
+    size_t A = bct->model.A, all = found > own_found ? found : own_found;
+    double left = 1, even = 0;
+    memset(p, 0, A * sizeof *p);
+    for (size_t d = 0; d < all; d++) {
+        const mn_bct_node *v = d < found ? &bct->store.nodes[path[d]] : NULL, *mine = d < own_found ? &own->nodes[own_path[d]] : NULL;
+        double odds = mn_bct_odds(mine ? mine : v), weight = d == length ? left : left * (odds / (odds + 1));
+        double total = (v ? (double)v->total : 0) + (mine ? (double)mine->total : 0);
+        double factor = weight / (total + .5 * (double)A);
+        left = d == length ? 0 : left / (odds + 1);
+        even += .5 * factor;
+        if (v) add_counts(p, &bct->store, path[d], factor);
+        if (mine) add_counts(p, own, own_path[d], factor);
+    }
+    even += left / (double)A;
+    for (size_t a = 0; a < A; a++) p[a] += even;
+}
+
 /* ---- making one ---- */
 
 void mn_bct_free(mn_model *model)
 {
     mn_bct *b = (mn_bct *)model;
     mn_bct_store_free(&b->store);
-    if (b->mapping) munmap(b->mapping, b->mapping_size);
+    mn_bct_unmap(b);
     free(b->names);
     free(b->name_at);
     free(b->recent);
+    free(b->window);
     free(b->path);
-    free(b->next);
+    free(b->before);
+    free(b->entry);
     free(b->model.weights);
     free(b);
 }
@@ -84,8 +132,10 @@ static mn_status fill(mn_bct *b, const mn_bct_opts *opts, mn_err *err)
 {
     MN_TRY(set_names(b, opts->names, err));
     MN_ALLOC_OR_FAIL(b->recent, b->D, err);
+    MN_ALLOC_OR_FAIL(b->window, b->D + MN_BCT_CHUNK, err);
     MN_ALLOC_OR_FAIL(b->path, b->D + 1, err);
-    MN_ALLOC_OR_FAIL(b->next, b->D + 1, err);
+    MN_ALLOC_OR_FAIL(b->before, b->D + 1, err);
+    MN_ALLOC_OR_FAIL(b->entry, b->D + 1, err);
     return mn_bct_store_init(&b->store, b->model.A, b->model.A <= 8, b->fresh, err);
 }
 
@@ -110,140 +160,6 @@ mn_status mn_bct_new(mn_model **out, const mn_bct_opts *opts, mn_err *err)
     return MN_OK;
 }
 
-/* ---- learning ---- */
-
-/* The context's symbols are recent[0..known), most recent first. */
-static void push(mn_bct *b, int32_t x)
-{
-    if (!b->D) return;
-    memmove(b->recent + 1, b->recent, (b->D - 1) * sizeof *b->recent);
-    b->recent[0] = x;
-    if (b->known < b->D) b->known++;
-}
-
-static void begin(mn_bct *b)
-{
-    b->known = 0;
-    b->on_path = false;
-    if (b->start < 0) return;
-    for (size_t k = 0; k < b->D; k++) b->recent[k] = b->start;
-    b->known = b->D;
-}
-
-/* All nodes of the context, those not there yet made. */
-static mn_status make_path(mn_bct *b, mn_err *err)
-{
-    for (size_t d = 0; d < b->D; d++)
-        MN_TRY(mn_bct_child_at(&b->path[d + 1], &b->store, b->path[d], (uint32_t)b->recent[d], b->fresh, err));
-    return MN_OK;
-}
-
-static void count(mn_bct_store *store, uint32_t node, mn_bct_entry *e)
-{
-    store->nodes[node].total++;
-    e->count++;
-}
-
-/* The probability of x in the present context, then x counts. Upwards from the leaf: p = (r p_e + p_child)/(r + 1), r <- r p_e/p_child. */
-static double update(mn_bct *b, const uint32_t *entries)
-{
-    double half = .5 * (double)b->model.A, p = 1;
-    for (size_t d = b->D + 1; d-- > 0;) {
-        mn_bct_node *v = &b->store.nodes[b->path[d]];
-        mn_bct_entry *e = &b->store.entries[entries[d]];
-        double estimate = (e->count + .5) / (v->total + half), odds = mn_bct_odds(v), below = p;
-        p = d == b->D ? estimate : (odds * estimate + below) / (odds + 1);
-        if (d < b->D) mn_bct_raise(v, estimate / below);
-        count(&b->store, b->path[d], e);
-    }
-    return p;
-}
-
-static mn_status learn_one(double *p, mn_bct *b, int32_t x, mn_err *err)
-{
-    MN_TRY(make_path(b, err));
-    for (size_t d = 0; d <= b->D; d++)
-        MN_TRY(mn_bct_entry_at(&b->next[d], &b->store, b->path[d], (uint32_t)x, err));
-    *p = update(b, b->next);
-    return MN_OK;
-}
-
-static mn_status writable(mn_bct *b, mn_err *err)
-{
-    mn_bct_store copy;
-    if (!b->store.mapped) return MN_OK;
-    MN_TRY(mn_bct_store_copy(&copy, &b->store, err));
-    b->store = copy;
-    return MN_OK;
-}
-
-static mn_status check_symbols(const mn_bct *b, const int32_t *ids, size_t n, mn_err *err)
-{
-    for (size_t i = 0; i < n; i++)
-        if (ids[i] < 0 || (size_t)ids[i] >= b->model.A)
-            return mn_fail(err, MN_ERR_INPUT, "symbol %d: the model has %zu", ids[i], b->model.A);
-    if (n > UINT32_MAX - b->predicted)
-        return mn_fail(err, MN_ERR_LIMIT, "a context tree counts up to %u symbols", UINT32_MAX);
-    return MN_OK;
-}
-
-/* p: [A], for the present context, seen or not. */
-static void predict(double *p, const mn_bct *b)
-{
-    uint32_t *path = b->next; /* a scratch of the right size */
-    size_t found = mn_bct_walk(&b->store, path, b->recent, b->known);
-    mn_bct_mix(p, b, path, found, NULL, NULL, 0, b->known);
-}
-
-static bool beaten(const double *p, size_t A, int32_t x)
-{
-    for (size_t a = 0; a < A; a++)
-        if (p[a] > p[x] || (p[a] == p[x] && a < (size_t)x)) return true;
-    return false;
-}
-
-static mn_status run(mn_bct *b, double *lp, bool *lost, double *p, const int32_t *ids, size_t n, mn_err *err)
-{
-    for (size_t i = 0; i < n; i++) {
-        double px = 1;
-        bool whole = b->known == b->D;
-        if (lost || (lp && !whole)) predict(p, b);
-        if (lost) lost[i] = beaten(p, b->model.A, ids[i]);
-        if (whole)
-            MN_TRY(learn_one(&px, b, ids[i], err));
-        else if (lp)
-            px = p[ids[i]];
-        if (lp) lp[i] = log(px);
-        b->predicted += whole;
-        b->symbols++;
-        push(b, ids[i]);
-    }
-    return MN_OK;
-}
-
-mn_status mn_bct_predict_all(mn_model *bct, double *lp, bool *lost, double *next, const int32_t *ids, size_t n, bool begins,
-                             mn_err *err)
-{
-    mn_bct *b = (mn_bct *)bct;
-    double *p = NULL;
-    MN_TRY(check_symbols(b, ids, n, err));
-    MN_TRY(writable(b, err));
-    if (lp || lost || next) MN_ALLOC_OR_FAIL(p, b->model.A, err);
-    if (begins) begin(b);
-    mn_status status = run(b, lp, lost, p, ids, n, err);
-    if (status == MN_OK && next) {
-        predict(next, b);
-        for (size_t a = 0; a < b->model.A; a++) next[a] = log(next[a]);
-    }
-    free(p);
-    return status;
-}
-
-mn_status mn_bct_learn(mn_model *bct, const int32_t *ids, size_t n, bool begins, mn_err *err)
-{
-    return mn_bct_predict_all(bct, NULL, NULL, NULL, ids, n, begins, err);
-}
-
 /* ---- what is known ---- */
 
 double mn_bct_log_evidence(const mn_model *bct)
@@ -261,6 +177,11 @@ double mn_bct_beta(const mn_model *bct)
     return ((const mn_bct *)bct)->beta;
 }
 
+int32_t mn_bct_start(const mn_model *bct)
+{
+    return ((const mn_bct *)bct)->start;
+}
+
 uint64_t mn_bct_symbols(const mn_model *bct)
 {
     return ((const mn_bct *)bct)->symbols;
@@ -276,13 +197,22 @@ size_t mn_bct_contexts(const mn_model *bct)
     return ((const mn_bct *)bct)->store.n_nodes;
 }
 
+mn_status mn_bct_check_symbols(const mn_bct *bct, const int32_t *ids, size_t n, mn_err *err)
+{
+    for (size_t i = 0; i < n; i++)
+        if (ids[i] < 0 || (size_t)ids[i] >= bct->model.A)
+            return mn_fail(err, MN_ERR_INPUT, "symbol %d: the model has %zu", ids[i], bct->model.A);
+    return MN_OK;
+}
+
 mn_status mn_bct_counts(const mn_model *bct, uint64_t *counts, const int32_t *context, size_t length, mn_err *err)
 {
     const mn_bct *b = (const mn_bct *)bct;
     uint32_t node = 0;
     size_t n;
-    MN_TRY(check_symbols(b, context, 0, err));
+    MN_TRY(mn_bct_check_symbols(b, context, length, err));
     if (length > b->D) return mn_fail(err, MN_ERR_INPUT, "a context of %zu symbols: the tree's depth is %zu", length, b->D);
+    MN_TRY(mn_bct_check(b, context, length, err));
     memset(counts, 0, b->model.A * sizeof *counts);
     for (size_t d = 0; d < length; d++)
         if (!(node = mn_bct_child(&b->store, node, (uint32_t)context[d]))) return MN_OK;

@@ -22,7 +22,10 @@ typedef struct mn_bct_entry {
     uint32_t link;   /* the context when this symbol has come, one longer; 0 also where not known yet (a shortcut, no more) */
 } mn_bct_entry;
 
-enum { MN_BCT_CLASSES = 18 }; /* blocks of 1, 2, 4, ..., 2^17 entries */
+enum {
+    MN_BCT_CLASSES = 18, /* blocks of 1, 2, 4, ..., 2^17 entries */
+    MN_BCT_CHUNK = 4096  /* symbols learnt at a time */
+};
 
 /* dense: node i has entries[i*A .. i*A+A), symbol s at s. Else a hash table of a power of two entries, that grows with what is used. */
 typedef struct mn_bct_store {
@@ -49,11 +52,16 @@ typedef struct mn_bct {
     uint64_t symbols, predicted;
     void *mapping;                   /* released by munmap where not NULL */
     size_t mapping_size;
+    struct mn_bct_unchecked *unchecked; /* of a mapped tree (bct_file.h); NULL: all of it is known to be what was saved */
     int32_t *recent;                 /* [D] the sequence's last symbols, the most recent first */
     size_t known;                    /* so many of them */
-    uint32_t *path, *next;           /* [D+1] nodes of the present context by depth, 0: not looked up; the same, being made */
-    bool on_path;                    /* path is that of recent; else it has to be looked up */
+    /* Scratches of learning. */
+    int32_t *window;                 /* [D+MN_BCT_CHUNK] recent in the order of time, and what comes after */
+    uint32_t *path, *before, *entry; /* [D+1] by depth: nodes of the present context (0: not looked up), of the one before; entries */
 } mn_bct;
+
+/* MN_ERR_INPUT for what is no symbol. */
+MN_CHECKED mn_status mn_bct_check_symbols(const mn_bct *bct, const int32_t *ids, size_t n, mn_err *err);
 
 /* ---- reading ---- */
 
@@ -71,8 +79,14 @@ static inline const mn_bct_entry *mn_bct_entries(const mn_bct_store *store, uint
     *n = store->dense ? store->A : v->used ? mn_bct_block_size(v->used) : 0;
     return store->entries + v->block;
 }
+const mn_bct_entry *mn_bct_find_sparse(const mn_bct_store *store, uint32_t node, uint32_t symbol);
 /* The entry of a symbol, NULL where there is none. */
-const mn_bct_entry *mn_bct_find(const mn_bct_store *store, uint32_t node, uint32_t symbol);
+static inline const mn_bct_entry *mn_bct_find(const mn_bct_store *store, uint32_t node, uint32_t symbol)
+{
+    if (!store->dense) return mn_bct_find_sparse(store, node, symbol);
+    const mn_bct_entry *e = &store->entries[(size_t)node * store->A + symbol];
+    return e->key ? e : NULL;
+}
 /* 0: not seen. */
 static inline uint32_t mn_bct_child(const mn_bct_store *store, uint32_t node, uint32_t symbol)
 {
@@ -95,8 +109,15 @@ MN_CHECKED mn_status mn_bct_store_init(mn_bct_store *store, size_t A, bool dense
 void mn_bct_store_free(mn_bct_store *store);
 /* A copy with arrays of its own; also of a mapped one. */
 MN_CHECKED mn_status mn_bct_store_copy(mn_bct_store *out, const mn_bct_store *store, mn_err *err);
+MN_CHECKED mn_status mn_bct_make_entry(uint32_t *entry, mn_bct_store *store, uint32_t node, uint32_t symbol, mn_err *err);
 /* Entry of a symbol, made where there is none. Afterwards other entries of this node may be elsewhere. */
-MN_CHECKED mn_status mn_bct_entry_at(uint32_t *entry, mn_bct_store *store, uint32_t node, uint32_t symbol, mn_err *err);
+static inline mn_status mn_bct_entry_at(uint32_t *entry, mn_bct_store *store, uint32_t node, uint32_t symbol, mn_err *err)
+{
+    size_t at = (size_t)node * store->A + symbol;
+    if (!store->dense || !store->entries[at].key) return mn_bct_make_entry(entry, store, node, symbol, err);
+    *entry = (uint32_t)at;
+    return MN_OK;
+}
 /* The child of a node, made as a copy of fresh where there is none. */
 MN_CHECKED mn_status mn_bct_child_at(uint32_t *child, mn_bct_store *store, uint32_t node, uint32_t symbol, mn_bct_node fresh, mn_err *err);
 

@@ -1,35 +1,36 @@
 /* The k likeliest trees, exactly, for every beta.
  *
- * Below a node of depth d < D stands either a leaf, worth ln beta + ln P_e, or a branching, worth ln(1-beta) and what is best below
- * each of its A children. Every node keeps the list of its <= k best choices by falling value. Those of children are
- * combined two lists at a time, each time cut to k: nothing that the cut drops can be part of one of the k best. A node that was never seen
- * has choices too (P_e = 1 everywhere below it), the same ones at each node of its depth; 2^i of them together are made
- * once a depth by doubling. Where beta < 1/2 a tree that branches there may be the likeliest of all.
+ * Below a node of depth d < D stands either a leaf, worth ln beta + ln P_e, or a branching, worth ln(1-beta) and what is
+ * best below each of its A children. Every node keeps the list of its <= k best choices by falling value. Those of children
+ * are combined two lists at a time, each time cut to k: nothing that the cut drops can be part of one of the k best. A node
+ * that was never seen has choices too (P_e = 1 everywhere below it), the same ones at each node of its depth; 2^i of them
+ * together are made once a depth by doubling. Where beta < 1/2 a tree that branches there may be the likeliest of all.
  *
- * Of equal values (as doubles) a leaf is before a branching, and of two branchings the one that is before the other at the first
- * child where they differ: first the children that were seen, in symbol order, then the others. So the k best are the
+ * Of equal values (as doubles) a leaf is before a branching, and of two branchings the one that is before the other at the
+ * first child where they differ: first the children that were seen, in symbol order, then the others. So the k best are the
  * first k of the k + 1 best, for every k. */
 #include <math.h>
 #include <string.h>
 
-#include "predict/bct.h"
+#include "predict/bct_file.h"
 #include "predict/tree.h"
 
 enum {
     NOTHING = 0, /* the list for no nodes at all, and for those never seen at depth D: one choice, worth 0 */
-    POWERS = 17  /* 2^0 to 2^16 nodes */
+    POWERS = 17, /* 2^0 to 2^16 nodes */
+    MOST = 1 << 27 /* entries, of 16 bytes */
 };
 static const uint32_t LEAF = UINT32_MAX; /* an entry's left: the tree ends here */
 
-/* A choice for a node: LEAF, or which of the choices for its children; or one for several nodes: which of the choices for the first
- * of them and which for the rest. */
+/* A choice for a node: LEAF, or which of the choices for its children; or one for several nodes: which of the choices for
+ * the first of them and which for the rest. */
 typedef struct entry {
     double value;
     uint32_t left, right;
 } entry;
 
 typedef struct list {
-    size_t at;            /* its first entry */
+    size_t at; /* its first entry */
     uint32_t n;
     uint32_t left, right; /* the lists that its entries choose from */
 } list;
@@ -68,7 +69,8 @@ static mn_status room(void **array, size_t *room, size_t n, size_t size, mn_err 
 static mn_status add_list(uint32_t *out, forest *f, size_t n, uint32_t left, uint32_t right, mn_err *err)
 {
     void *entries = f->entries, *lists = f->lists;
-    if (f->n_lists >= LEAF) return mn_fail(err, MN_ERR_LIMIT, "too many contexts for the likeliest trees");
+    if (n > MOST - f->n_entries || f->n_lists == MOST)
+        return mn_fail(err, MN_ERR_LIMIT, "the %zu likeliest trees need over %d choices at their nodes: ask for fewer", f->k, MOST);
     mn_status status = room(&entries, &f->room_entries, f->n_entries + n, sizeof *f->entries, err);
     f->entries = entries;
     if (status == MN_OK) status = room(&lists, &f->room_lists, f->n_lists + 1, sizeof *f->lists, err);
@@ -92,7 +94,7 @@ static mn_status add_single(uint32_t *out, forest *f, double value, uint32_t lef
     return MN_OK;
 }
 
-/* ---- two lists into one --------------------------------------------------------------------------------------------- */
+/* ---- two lists into one -------------------------------------------------------------------------------------------- */
 
 static bool before(const entry *x, const entry *y)
 {
@@ -118,8 +120,8 @@ static void push(entry *heap, size_t n, entry added)
     heap[i] = added;
 }
 
-/* The best pairs of a left and a right choice. The heap holds, for every left one that has had its turn with the first right one, and
- * for one more, the next right one: whatever is not there yet is no better than what is. */
+/* The best pairs of a left and a right choice. The heap holds, for every left one that has had its turn with the first right
+ * one, and for one more, the next right one: whatever is not there yet is no better than what is. */
 static mn_status combine(uint32_t *out, forest *f, uint32_t left, uint32_t right, mn_err *err)
 {
     size_t n_left = f->lists[left].n, n_right = f->lists[right].n, n, in_heap = 1;
@@ -153,7 +155,7 @@ static mn_status join(uint32_t *all, forest *f, uint32_t more, mn_err *err)
     return MN_OK;
 }
 
-/* ---- the choices of a node -------------------------------------------------------------------------------------------- */
+/* ---- the choices of a node ----------------------------------------------------------------------------------------- */
 
 /* A leaf, or a branching with one of the choices for the children. */
 static mn_status leaf_or_branch(uint32_t *out, forest *f, double leaf, uint32_t children, mn_err *err)
@@ -233,7 +235,7 @@ static mn_status choices_at_root(uint32_t *out, forest *f, mn_err *err)
     return choices_at(out, f, 0, 0, err);
 }
 
-/* ---- writing a tree ------------------------------------------------------------------------------------------------------ */
+/* ---- writing a tree ------------------------------------------------------------------------------------------------ */
 
 typedef struct choice {
     uint32_t list, rank;
@@ -303,7 +305,8 @@ static mn_status write_tree(const forest *f, mn_tree_writer *w, uint32_t node, c
     if (e.left == LEAF) return mn_tree_put(w, depth, err);
     if (depth + 1 == f->bct->D) return write_leaves(f, w, depth, err);
     MN_TRY(mn_bct_children(&seen, &n, f->bct, node, depth, err));
-    mn_status status = (cells = mn_alloc(f->bct->model.A, sizeof *cells)) ? MN_OK : mn_fail(err, MN_ERR_MEMORY, "out of memory");
+    mn_status status = (cells = mn_alloc(f->bct->model.A, sizeof *cells)) ? MN_OK
+                                                                          : mn_fail(err, MN_ERR_MEMORY, "out of memory");
     if (status == MN_OK) {
         unfold(f, cells, n, (choice){f->lists[chosen.list].left, e.left});
         status = write_children(f, w, seen, n, cells, depth, err);
@@ -334,6 +337,7 @@ mn_status mn_bct_best(mn_tree *trees, size_t *n, const mn_model *bct, size_t k, 
     uint32_t root;
     *n = 0;
     if (!k) return MN_OK;
+    MN_TRY(mn_bct_check_all(f.bct, err));
     mn_status status = choices_at_root(&root, &f, err);
     if (status == MN_OK) {
         size_t found = f.lists[root].n;
@@ -341,7 +345,8 @@ mn_status mn_bct_best(mn_tree *trees, size_t *n, const mn_model *bct, size_t k, 
         status = write_all(trees, found, &f, root, err);
         double log_w = mn_bct_log_evidence(bct);
         for (size_t i = 0; i < found; i++) {
-            trees[i].log_posterior = entries_of(&f, root)[i].value - log_w; /* never out of order by the rounding of another sum */
+            trees[i].log_posterior = entries_of(&f, root)[i].value -
+                                     log_w; /* never out of order by the rounding of another sum */
             if (status != MN_OK) mn_tree_free(&trees[i]);
         }
         if (status == MN_OK) *n = found;

@@ -1,6 +1,8 @@
-/* Exact draws from the posterior: of trees, from the root down (Papageorgiou and Kontoyiannis 2022), and of parameters at their leaves. */
+/* Exact draws from the posterior: of trees, from the root down (Papageorgiou and Kontoyiannis 2022), and of parameters at
+ * their leaves. */
 #include <math.h>
 
+#include "predict/bct_file.h"
 #include "predict/tree.h"
 
 /* A node of depth < D branches with probability (1-beta) prod P_w,child / P_w; one never seen with 1-beta. */
@@ -14,6 +16,7 @@ static mn_status draw_tree(mn_tree_writer *w, const mn_bct *bct, uint32_t node, 
 {
     mn_bct_entry *seen;
     size_t n, i = 0;
+    MN_TRY(mn_bct_check(bct, w->path, depth, err));
     if (depth == bct->D || !branches(bct, node, depth, rng)) return mn_tree_put(w, depth, err);
     MN_TRY(mn_bct_children(&seen, &n, bct, node, depth, err));
     mn_status status = MN_OK;

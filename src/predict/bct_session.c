@@ -3,7 +3,13 @@
 #include <math.h>
 #include <string.h>
 
-#include "predict/bct.h"
+#include "predict/bct_file.h"
+#include "predict/bct_members.h"
+
+typedef struct bct_worker {
+    mn_worker worker;
+    mn_bct_members members;
+} bct_worker;
 
 /* Odds of one node before a symbol was learnt. */
 typedef struct old_odds {
@@ -47,35 +53,6 @@ size_t mn_bct_session_context(const mn_session *session, int32_t *context)
 
 /* ---- probabilities ---- */
 
-static void add_counts(double *p, const mn_bct_store *store, uint32_t node, double factor)
-{
-    size_t n;
-    const mn_bct_entry *e = mn_bct_entries(store, node, &n);
-    for (size_t i = 0; i < n; i++)
-        if (e[i].count) p[e[i].key - 1] += factor * e[i].count;
-}
-
-/* At depth d a part r/(r+1) of the weight that is left stays; then p(s) = sum over depths of weight (c_s + 1/2)/(n + A/2). */
-void mn_bct_mix(double *p, const mn_bct *bct, const uint32_t *path, size_t found, const mn_bct_store *own, const uint32_t *own_path,
-                size_t own_found, size_t length)
-{
-    size_t A = bct->model.A, all = found > own_found ? found : own_found;
-    double left = 1, even = 0;
-    memset(p, 0, A * sizeof *p);
-    for (size_t d = 0; d < all; d++) {
-        const mn_bct_node *v = d < found ? &bct->store.nodes[path[d]] : NULL, *mine = d < own_found ? &own->nodes[own_path[d]] : NULL;
-        double odds = mn_bct_odds(mine ? mine : v), weight = d == length ? left : left * (odds / (odds + 1));
-        double total = (v ? (double)v->total : 0) + (mine ? (double)mine->total : 0);
-        double factor = weight / (total + .5 * (double)A);
-        left = d == length ? 0 : left / (odds + 1);
-        even += .5 * factor;
-        if (v) add_counts(p, &bct->store, path[d], factor);
-        if (mine) add_counts(p, own, own_path[d], factor);
-    }
-    even += left / (double)A;
-    for (size_t a = 0; a < A; a++) p[a] += even;
-}
-
 /* The session's own nodes of the context, without those that have unlearnt all they knew. */
 static size_t walk_own(bct_session *s, size_t length)
 {
@@ -88,8 +65,9 @@ static mn_status predict(mn_session *session, double *lp, mn_err *err)
 {
     bct_session *s = (bct_session *)session;
     const mn_bct *b = tree_of(session);
-    size_t length = context_at(session, session->n, s->context), found = mn_bct_walk(&b->store, s->path, s->context, length);
-    (void)err;
+    size_t length = context_at(session, session->n, s->context);
+    MN_TRY(mn_bct_check(b, s->context, length, err));
+    size_t found = mn_bct_walk(&b->store, s->path, s->context, length);
     mn_bct_mix(lp, b, s->path, found, &s->own, s->own_path, walk_own(s, length), length);
     for (size_t a = 0; a < b->model.A; a++) lp[a] = log(lp[a]);
     return MN_OK;
@@ -167,6 +145,7 @@ static mn_status learn_one(bct_session *s, size_t n, mn_err *err)
     uint32_t x = (uint32_t)s->session.ids[n], entry;
     if (context_at(&s->session, n, s->context) < b->D) return MN_OK;
     if (!s->own.n_nodes) MN_TRY(mn_bct_store_init(&s->own, b->model.A, false, own_node(b, 0), err));
+    MN_TRY(mn_bct_check(b, s->context, b->D, err));
     MN_TRY(room_for_one(s, err));
     size_t found = mn_bct_walk(&b->store, s->path, s->context, b->D);
     MN_TRY(make_own_path(s, found, err));
@@ -210,16 +189,22 @@ static mn_status append(mn_session *session, const int32_t *ids, size_t n, bool 
 
 /* ---- workers and sessions ---- */
 
-static mn_status worker_new(mn_worker **out, mn_model *model, size_t sessions, size_t length, mn_err *err)
-{
-    (void)model, (void)sessions, (void)length;
-    MN_ALLOC_OR_FAIL(*out, 1, err);
-    return MN_OK;
-}
-
 static void worker_free(mn_worker *worker)
 {
-    free(worker);
+    bct_worker *w = (bct_worker *)worker;
+    mn_bct_members_free(&w->members);
+    free(w);
+}
+
+static mn_status worker_new(mn_worker **out, mn_model *model, size_t sessions, size_t length, mn_err *err)
+{
+    bct_worker *w;
+    (void)sessions, (void)length;
+    MN_ALLOC_OR_FAIL(w, 1, err);
+    mn_status status = mn_bct_members_open(&w->members, (const mn_bct *)model, err);
+    if (status != MN_OK) return worker_free(&w->worker), status;
+    *out = &w->worker;
+    return MN_OK;
 }
 
 static void session_free(mn_session *session)
@@ -279,6 +264,16 @@ static mn_status features(mn_session *session, float *x, mn_err *err)
     (void)err;
     memset(x, 0, b->model.F * sizeof *x);
     for (size_t k = 0; k < b->D; k++) x[k * width + (k < known ? (size_t)s->context[k] : b->model.A)] = 1;
+    return MN_OK;
+}
+
+static mn_status members(mn_session *session, double leaf_alpha, double *lp_weights, double *lp, size_t cap, size_t *n, mn_err *err)
+{
+    bct_session *s = (bct_session *)session;
+    size_t length = context_at(session, session->n, s->context);
+    (void)err;
+    mn_bct_members_say(&((bct_worker *)session->worker)->members, tree_of(session), s->learnt ? &s->own : NULL, s->context, length,
+                       leaf_alpha, lp_weights, lp, cap, n);
     return MN_OK;
 }
 
@@ -366,4 +361,5 @@ const mn_kind mn_bct_kind = {.name = "bct",
                              .features = features,
                              .append = append,
                              .key = key,
+                             .members = members,
                              .counts = mn_bct_session_counts};

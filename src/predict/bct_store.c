@@ -1,5 +1,4 @@
 /* The arrays of a context tree: entries found, made, moved; nodes made. */
-#include <math.h>
 #include <string.h>
 
 #include "predict/bct.h"
@@ -20,11 +19,11 @@ static size_t probe(const mn_bct_entry *block, size_t size, uint32_t symbol)
     return size;
 }
 
-const mn_bct_entry *mn_bct_find(const mn_bct_store *store, uint32_t node, uint32_t symbol)
+const mn_bct_entry *mn_bct_find_sparse(const mn_bct_store *store, uint32_t node, uint32_t symbol)
 {
     size_t size;
     const mn_bct_entry *block = mn_bct_entries(store, node, &size);
-    size_t at = store->dense ? symbol : probe(block, size, symbol);
+    size_t at = probe(block, size, symbol);
     return at < size && block[at].key ? &block[at] : NULL;
 }
 
@@ -99,7 +98,7 @@ static mn_status resize(mn_bct_store *store, uint32_t node, size_t old, size_t s
     return MN_OK;
 }
 
-mn_status mn_bct_entry_at(uint32_t *entry, mn_bct_store *store, uint32_t node, uint32_t symbol, mn_err *err)
+mn_status mn_bct_make_entry(uint32_t *entry, mn_bct_store *store, uint32_t node, uint32_t symbol, mn_err *err)
 {
     mn_bct_node *v = &store->nodes[node];
     if (store->dense) {

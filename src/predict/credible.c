@@ -16,8 +16,8 @@ static double stirling_rest(double x)
     return sum + (1. / 12 - i * (1. / 360 - i * (1. / 1260 - i * (1. / 1680 - i / 1188)))) / x;
 }
 
-/* ln Lik_max(c) - ln KT(c), n the sum of c over the M symbols there are. Stirling's leading terms, of the size of n ln n, are cancelled by
- * hand: the result is only of the size of M ln n. */
+/* ln Lik_max(c) - ln KT(c), n the sum of c over the M symbols there are. Stirling's leading terms, of the size of n ln n, are
+ * cancelled by hand: the result is only of the size of M ln n. */
 static double regret(const double *lp, const uint64_t *counts, size_t A, double *n)
 {
     double sum = 0, half = 0;
@@ -34,8 +34,8 @@ static double regret(const double *lp, const uint64_t *counts, size_t A, double 
     return sum + *n * log1p(half / *n) + (half - .5) * log1p(*n / half) + stirling_rest(*n + half) - stirling_rest(half);
 }
 
-/* ln q, q the root below c/n of n kl(c/n || q) = nats > 0. In v = ln(q n/c) the function is convex and falls, so that from a v where it
- * is too large Newton's steps only rise, up to where rounding stops them. */
+/* ln q, q the root below c/n of n kl(c/n || q) = nats > 0. In v = ln(q n/c) the function is convex and falls, so that from a v
+ * where it is too large Newton's steps only rise, up to where rounding stops them. */
 static double log_root(double c, double n, double nats)
 {
     double others = n - c;
@@ -93,9 +93,10 @@ static const mn_kind kind = {.name = "credible", .free = free_model, .predict = 
 mn_status mn_credible_new(mn_model **out, mn_model *model, double leaf_alpha, mn_err *err)
 {
     credible *c;
-    if (!(leaf_alpha > 0 && leaf_alpha < 1)) return mn_fail(err, MN_ERR_NUM, "leaf_alpha %g: expected a number between 0 and 1", leaf_alpha);
+    if (!(leaf_alpha > 0 && leaf_alpha < 1))
+        return mn_fail(err, MN_ERR_NUM, "leaf_alpha %g: expected a number between 0 and 1", leaf_alpha);
     if (!model->kind->counts)
-        return mn_fail(err, MN_ERR_INPUT, "a %s does not count: expected a context tree or a kt", mn_model_name(model));
+        return mn_fail(err, MN_ERR_INPUT, "\"%s\" does not count: expected a context tree or a kt", mn_model_name(model));
     MN_ALLOC_OR_FAIL(c, 1, err);
     *c = (credible){.wrap = {mn_wrap_model(&kind, model), model}, .leaf_alpha = leaf_alpha};
     *out = &c->wrap.model;

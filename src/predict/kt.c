@@ -34,8 +34,8 @@ static bool ends_generation(const mn_model *model, int32_t id)
     return false;
 }
 
-static mn_status tokenize(const mn_model *model, int32_t *ids, size_t cap, size_t *n, const char *text, size_t len, bool opening,
-                          mn_err *err)
+static mn_status tokenize(const mn_model *model, int32_t *ids, size_t cap, size_t *n, const char *text, size_t len,
+                          bool opening, mn_err *err)
 {
     return mn_model_tokenize(((const kt *)model)->names, ids, cap, n, text, len, opening, err);
 }
@@ -117,7 +117,7 @@ static mn_status key(mn_session *session, unsigned char *out, size_t cap, size_t
     const uint64_t *counts = ((kt_session *)session)->counts;
     (void)err;
     *n = session->worker->model->A * sizeof *counts;
-    if (cap) memcpy(out, counts, cap < *n ? cap : *n);
+    memcpy(out, counts, cap < *n ? cap : *n);
     return MN_OK;
 }
 

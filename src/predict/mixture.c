@@ -17,19 +17,19 @@ typedef struct mixture {
 
 typedef struct mixture_worker {
     mn_worker worker;
-    mn_worker **inner;                     /* [n] */
-    mn_session **sessions;                 /* [most] scratch, and so are the others */
+    mn_worker **inner;     /* [n] */
+    mn_session **sessions; /* [most] scratch, and so are the others */
     double *lp /* [n,A] */, *column /* [n] */;
-    uint64_t *counts;                      /* [A] */
-    mn_rank *ranks;                        /* [n] */
+    uint64_t *counts; /* [A] */
+    mn_rank *ranks;   /* [n] */
 } mixture_worker;
 
 typedef struct mixture_session {
     mn_session session;
-    mn_session **inner;   /* [n] */
-    double *lw;           /* [n] log weights, a common constant apart; all -INFINITY: everything is refuted */
-    bool *learnt;         /* [length] which symbols of the timeline were learnt */
-    double *past;         /* [room,n] the weights before each of those */
+    mn_session **inner; /* [n] */
+    double *lw;         /* [n] log weights, a common constant apart; all -INFINITY: everything is refuted */
+    bool *learnt;       /* [length] which symbols of the timeline were learnt */
+    double *past;       /* [room,n] the weights before each of those */
     size_t n_past, room;
 } mixture_session;
 
@@ -60,8 +60,8 @@ static bool ends_generation(const mn_model *model, int32_t id)
     return mn_model_ends_generation(first(model), id);
 }
 
-static mn_status tokenize(const mn_model *model, int32_t *ids, size_t cap, size_t *n, const char *text, size_t len, bool opening,
-                          mn_err *err)
+static mn_status tokenize(const mn_model *model, int32_t *ids, size_t cap, size_t *n, const char *text, size_t len,
+                          bool opening, mn_err *err)
 {
     return mn_model_tokenize(first(model), ids, cap, n, text, len, opening, err);
 }
@@ -84,7 +84,8 @@ static void worker_free(mn_worker *worker)
 static mn_status open_worker(mixture_worker *w, const mixture *m, size_t sessions, size_t length, mn_err *err)
 {
     size_t entries;
-    if (!mn_mul_size(&entries, m->n, m->model.A)) return mn_fail(err, MN_ERR_LIMIT, "%zu models of %zu symbols are too many", m->n, m->model.A);
+    if (!mn_mul_size(&entries, m->n, m->model.A))
+        return mn_fail(err, MN_ERR_LIMIT, "%zu models of %zu symbols are too many", m->n, m->model.A);
     MN_ALLOC_OR_FAIL(w->inner, m->n, err);
     MN_ALLOC_OR_FAIL(w->sessions, sessions, err);
     MN_ALLOC_OR_FAIL(w->lp, entries, err);
@@ -135,7 +136,8 @@ static mn_status open_session(mixture_session *s, const mixture_session *fork_of
     MN_ALLOC_OR_FAIL(s->lw, m->n, err);
     MN_ALLOC_OR_FAIL(s->learnt, w->worker.length, err);
     for (size_t i = 0; i < m->n; i++)
-        MN_TRY(fork_of ? mn_session_fork(&s->inner[i], fork_of->inner[i], err) : mn_session_begin(&s->inner[i], w->inner[i], err));
+        MN_TRY(fork_of ? mn_session_fork(&s->inner[i], fork_of->inner[i], err)
+                       : mn_session_begin(&s->inner[i], w->inner[i], err));
     memcpy(s->lw, fork_of ? fork_of->lw : m->lw, m->n * sizeof *s->lw);
     if (!fork_of) return MN_OK;
     memcpy(s->learnt, fork_of->learnt, fork_of->session.n * sizeof *s->learnt);
@@ -213,7 +215,8 @@ static mn_status predict(mn_session *session, double *lp, mn_err *err)
     return MN_OK;
 }
 
-static mn_status members(mn_session *session, double leaf_alpha, double *lp_weights, double *lp, size_t cap, size_t *n, mn_err *err)
+static mn_status members(mn_session *session, double leaf_alpha, double *lp_weights, double *lp, size_t cap, size_t *n,
+                         mn_err *err)
 {
     mixture_session *s = (mixture_session *)session;
     const mixture *m = mixture_of(session);
@@ -290,7 +293,8 @@ static mn_status append(mn_session *session, const int32_t *ids, size_t n, bool 
             status = learn_one(s, end, ids[end - session->n], err);
     else {
         for (size_t t = 0; t < n; t++) s->learnt[session->n + t] = false;
-        for (size_t i = 0; status == MN_OK && i < mixture_of(session)->n; i++) status = mn_session_append(s->inner[i], ids, n, err);
+        for (size_t i = 0; status == MN_OK && i < mixture_of(session)->n; i++)
+            status = mn_session_append(s->inner[i], ids, n, err);
     }
     if (status != MN_OK) go_back(s, session->n, end);
     return status;
@@ -319,7 +323,8 @@ static mn_status check(mn_model *const *models, const double *lp_prior, size_t n
     if (!n) return mn_fail(err, MN_ERR_INPUT, "a mixture needs at least one model");
     if (!(share >= 0 && share <= 1)) return mn_fail(err, MN_ERR_NUM, "share %g: expected a number from 0 to 1", share);
     for (size_t i = 0; i < n; i++) {
-        if (isnan(lp_prior[i]) || lp_prior[i] == INFINITY) return mn_fail(err, MN_ERR_NUM, "prior weight %zu is not a number below inf", i);
+        if (isnan(lp_prior[i]) || lp_prior[i] == INFINITY)
+            return mn_fail(err, MN_ERR_NUM, "prior weight %zu is not a number below inf", i);
         if (models[i]->A != models[0]->A)
             return mn_fail(err, MN_ERR_INPUT, "model %zu has %zu symbols, the first has %zu", i, models[i]->A, models[0]->A);
     }

@@ -35,7 +35,8 @@ static mn_status predict(mn_session *session, double *lp, mn_err *err)
     return MN_OK;
 }
 
-static mn_status members(mn_session *session, double leaf_alpha, double *lp_weights, double *lp, size_t cap, size_t *n, mn_err *err)
+static mn_status members(mn_session *session, double leaf_alpha, double *lp_weights, double *lp, size_t cap, size_t *n,
+                         mn_err *err)
 {
     const only *o = (const only *)session->worker->model;
     MN_TRY(mn_session_floors(mn_session_inner(session), leaf_alpha, lp_weights, lp, cap, n, err));

@@ -54,8 +54,8 @@ static mn_status worker_new(mn_worker **out, mn_model *model, size_t sessions, s
     return MN_OK;
 }
 
-/* The likeliest members into the worker's arrays, all that could be kept: w_n >= alpha (w_1 + ... + w_n) >= alpha n w_n only for
- * n <= 1/alpha. A model that has none, but counts, is the only one. */
+/* The likeliest members into the worker's arrays, all that could be kept: w_n >= alpha (w_1 + ... + w_n) >= alpha n w_n only
+ * for n <= 1/alpha. A model that has none, but counts, is the only one. */
 static mn_status list(size_t *n, mn_session *session, mn_err *err)
 {
     const pessimist *p = (const pessimist *)session->worker->model;
@@ -102,7 +102,8 @@ static mn_status predict(mn_session *session, double *lp, mn_err *err)
 }
 
 /* The kept ones, as they speak here. */
-static mn_status members(mn_session *session, double leaf_alpha, double *lp_weights, double *lp, size_t cap, size_t *n, mn_err *err)
+static mn_status members(mn_session *session, double leaf_alpha, double *lp_weights, double *lp, size_t cap, size_t *n,
+                         mn_err *err)
 {
     const pessimist *p = (const pessimist *)session->worker->model;
     const pessimist_worker *w = (const pessimist_worker *)session->worker;
@@ -136,7 +137,7 @@ mn_status mn_pessimist_new(mn_model **out, mn_model *model, double alpha, double
     if (!(leaf_alpha >= 0 && leaf_alpha < 1))
         return mn_fail(err, MN_ERR_NUM, "leaf_alpha %g: expected a number between 0 and 1, or 0 for none", leaf_alpha);
     if (!model->kind->members && !model->kind->counts)
-        return mn_fail(err, MN_ERR_INPUT, "a %s has no members among which one could be pessimistic", model->kind->name);
+        return mn_fail(err, MN_ERR_INPUT, "\"%s\" has no members among which one could be pessimistic", model->kind->name);
     MN_ALLOC_OR_FAIL(p, 1, err);
     *p = (pessimist){.wrap = {mn_wrap_model(&kind, model), model}, .alpha = alpha, .leaf_alpha = leaf_alpha};
     *out = &p->wrap.model;

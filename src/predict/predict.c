@@ -217,6 +217,8 @@ mn_status mn_session_members(mn_session *session, double *lp_weights, double *lp
 mn_status mn_session_key(mn_session *session, unsigned char *key, size_t cap, size_t *n, mn_err *err)
 {
     const mn_kind *kind = session->worker->model->kind;
+    unsigned char none;
+    if (!cap) key = &none; /* never NULL for a kind, however little it copies */
     if (!kind->key) return mn_fail(err, MN_ERR_INPUT, "the states of a %s cannot be told apart by a key", kind->name);
     return kind->key(session, key, cap, n, err);
 }

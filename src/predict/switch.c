@@ -6,28 +6,28 @@
 #include "predict/credible.h"
 #include "predict/wrap.h"
 
-/* Member 0 is the model itself; the n-th turn's a-th symbol is member 1 + (n - 1) M + a: in the order of ties. Weights are logs up to a
- * common constant, refuted members have -INFINITY. A member whose turn has not come predicts as the model does, so that evidence changes
- * its weight only together with the model's: both stay as they are, and those it compares with move. */
+/* Member 0 is the model itself; the n-th turn's a-th symbol is member 1 + (n - 1) M + a: in the order of ties. Weights are logs
+ * up to a common constant, refuted members have -INFINITY. A member whose turn has not come predicts as the model does, so that
+ * evidence changes its weight only together with the model's: both stay as they are, and those it compares with move. */
 typedef struct switching {
-    mn_wrap wrap;      /* inner: an mn_only_new of the model, owned */
-    size_t N, M;       /* turns, symbols allowed */
-    size_t *slots;     /* [A] place of an allowed symbol among them; else M */
-    int32_t *symbols;  /* [M] which they are */
-    double *lw;        /* [1 + N M] the prior, with the evidence of transcripts */
+    mn_wrap wrap;     /* inner: an mn_only_new of the model, owned */
+    size_t N, M;      /* turns, symbols allowed */
+    size_t *slots;    /* [A] place of an allowed symbol among them; else M */
+    int32_t *symbols; /* [M] which they are */
+    double *lw;       /* [1 + N M] the prior, with the evidence of transcripts */
 } switching;
 
 typedef struct switch_worker {
     mn_wrap_worker wrap;
-    double *lp;        /* [A] scratch */
-    mn_rank *ranks;    /* [1 + N M] scratch */
+    double *lp;     /* [A] scratch */
+    mn_rank *ranks; /* [1 + N M] scratch */
 } switch_worker;
 
 typedef struct switch_session {
     mn_wrap_session wrap;
-    size_t turns;      /* that there have been */
-    double *lw;        /* [1 + N M] */
-    double *said;      /* [length] of a turn that was learnt: lp of its symbol under the model; else UNLEARNT */
+    size_t turns; /* that there have been */
+    double *lw;   /* [1 + N M] */
+    double *said; /* [length] of a turn that was learnt: lp of its symbol under the model; else UNLEARNT */
 } switch_session;
 
 static const double UNLEARNT = 1; /* no logarithm of a probability */
@@ -65,8 +65,8 @@ static void free_model(mn_model *model)
 
 /* ---- evidence --------------------------------------------------------------------------------------------------- */
 
-/* The symbol of this turn is learnt; the model gives it lp. Members that have switched either said it for certain, and gain -lp relative to
- * the model, or are refuted. A symbol that the model rules out leaves only them. */
+/* The symbol of this turn is learnt; the model gives it lp. Members that have switched either said it for certain, and gain -lp
+ * relative to the model, or are refuted. A symbol that the model rules out leaves only them. */
 static void reweigh(const switching *sw, double *lw, size_t turn, int32_t id, double lp)
 {
     size_t switched = switched_by(sw, turn), slot = sw->slots[id], all = count(sw);
@@ -192,7 +192,8 @@ static mn_status predict(mn_session *session, double *lp, mn_err *err)
     const switching *sw = switching_of(session);
     const switch_session *s = (const switch_session *)session;
     size_t switched = switched_by(sw, s->turns + 1), A = sw->wrap.model.A;
-    double as_model = log_add(s->lw[0], mn_log_sum_exp(s->lw + switched, count(sw) - switched)), sum = mn_log_sum_exp(s->lw, count(sw));
+    double as_model = log_add(s->lw[0], mn_log_sum_exp(s->lw + switched, count(sw) - switched)),
+           sum = mn_log_sum_exp(s->lw, count(sw));
     MN_TRY(mn_session_predict(s->wrap.inner, lp, err));
     for (size_t a = 0; a < A; a++) lp[a] += as_model;
     for (size_t i = 1; i < switched; i++) {
@@ -204,7 +205,8 @@ static mn_status predict(mn_session *session, double *lp, mn_err *err)
     return MN_OK;
 }
 
-static mn_status members(mn_session *session, double leaf_alpha, double *lp_weights, double *lp, size_t cap, size_t *n, mn_err *err)
+static mn_status members(mn_session *session, double leaf_alpha, double *lp_weights, double *lp, size_t cap, size_t *n,
+                         mn_err *err)
 {
     const switching *sw = switching_of(session);
     const switch_session *s = (const switch_session *)session;
@@ -228,8 +230,8 @@ static mn_status members(mn_session *session, double leaf_alpha, double *lp_weig
     return MN_OK;
 }
 
-/* What has switched and is not refuted, with its weight; whether the model is refuted; the number of turns, while some switch is still to
- * come: those have the weights they began with. And what decides the model's future. */
+/* What has switched and is not refuted, with its weight; whether the model is refuted; the number of turns, while some switch
+ * is still to come: those have the weights they began with. And what decides the model's future. */
 static mn_status key(mn_session *session, unsigned char *out, size_t cap, size_t *n, mn_err *err)
 {
     const switching *sw = switching_of(session);
@@ -304,7 +306,8 @@ mn_status mn_switch_new(mn_model **out, const mn_switch_opts *opts, mn_err *err)
     return MN_OK;
 }
 
-static mn_status learn_transcript(const switching *sw, double *lw, mn_session *session, double *lp, const int32_t *ids, size_t n, mn_err *err)
+static mn_status learn_transcript(const switching *sw, double *lw, mn_session *session, double *lp, const int32_t *ids,
+                                  size_t n, mn_err *err)
 {
     size_t turn = 0;
     for (size_t t = 0; t < n; t++) {
@@ -324,7 +327,8 @@ mn_status mn_switch_learn(mn_model *model, const int32_t *ids, size_t n, mn_err 
     mn_session *session;
     if (!n) return MN_OK;
     double *lw = mn_alloc(count(sw), sizeof *lw), *lp = mn_alloc(model->A, sizeof *lp);
-    mn_status status = lw && lp ? mn_worker_new(&worker, sw->wrap.inner, 1, n, err) : mn_fail(err, MN_ERR_MEMORY, "out of memory");
+    mn_status status = lw && lp ? mn_worker_new(&worker, sw->wrap.inner, 1, n, err)
+                                : mn_fail(err, MN_ERR_MEMORY, "out of memory");
     if (status == MN_OK) status = mn_session_begin(&session, worker, err);
     if (status == MN_OK) memcpy(lw, sw->lw, count(sw) * sizeof *lw);
     if (status == MN_OK) status = learn_transcript(sw, lw, session, lp, ids, n, err);

@@ -3,6 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "predict/bct_file.h"
+
 void mn_tree_free(mn_tree *tree)
 {
     if (!tree) return;
@@ -12,7 +14,7 @@ void mn_tree_free(mn_tree *tree)
     *tree = (mn_tree){0};
 }
 
-/* ---- writing ------------------------------------------------------------------------------------------------------ */
+/* ---- writing ------------------------------------------------------------------------------------------------------- */
 
 static mn_status grow(void **array, size_t *room, size_t need, size_t size, mn_err *err)
 {
@@ -30,11 +32,12 @@ mn_status mn_tree_put(mn_tree_writer *w, size_t depth, mn_err *err)
     mn_tree *tree = w->tree;
     void *lengths = tree->lengths, *contexts = tree->contexts;
     if (depth + 1 > *w->left)
-        return mn_fail(err, MN_ERR_LIMIT, "trees too large to be written out: over %d leaves and symbols in them", MN_TREE_MOST);
+        return mn_fail(err, MN_ERR_LIMIT, "trees too large to be written out: over %d leaves and symbols in them",
+                       MN_TREE_MOST);
     *w->left -= depth + 1;
     mn_status status = grow(&lengths, &w->room_leaves, tree->leaves + 1, sizeof *tree->lengths, err);
     tree->lengths = lengths;
-    if (status == MN_OK) status = grow(&contexts, &w->room_symbols, w->symbols + depth, sizeof *tree->contexts, err);
+    if (status == MN_OK) status = grow(&contexts, &w->room_symbols, w->symbols + depth + 1, sizeof *tree->contexts, err);
     tree->contexts = contexts;
     if (status != MN_OK) return status;
     if (depth) memcpy(tree->contexts + w->symbols, w->path, depth * sizeof *w->path);
@@ -61,7 +64,7 @@ mn_status mn_bct_children(mn_bct_entry **out, size_t *n, const mn_bct *bct, uint
     return MN_OK;
 }
 
-/* ---- figures -------------------------------------------------------------------------------------------------------- */
+/* ---- figures ------------------------------------------------------------------------------------------------------- */
 
 static mn_status not_a_tree(mn_err *err, size_t leaf, const char *what)
 {
@@ -99,7 +102,7 @@ static double log_likelihood(const mn_bct *bct, uint32_t node)
     return sum;
 }
 
-static void add_up(mn_tree *tree, const mn_bct *bct, uint32_t *nodes)
+static mn_status add_up(mn_tree *tree, const mn_bct *bct, uint32_t *nodes, mn_err *err)
 {
     double log_alpha = bct->log_rest / (double)(bct->model.A - 1), log_e = 0, above = 0;
     const int32_t *context = tree->contexts;
@@ -107,6 +110,7 @@ static void add_up(mn_tree *tree, const mn_bct *bct, uint32_t *nodes)
     for (size_t i = 0; i < tree->leaves; context += tree->lengths[i++]) {
         size_t length = tree->lengths[i];
         above += length < bct->D;
+        MN_TRY(mn_bct_check(bct, context, length, err));
         if (mn_bct_walk(&bct->store, nodes, context, length) <= length) continue; /* never seen */
         log_e += mn_bct_log_estimate(bct, nodes[length]);
         tree->log_likelihood_nats += log_likelihood(bct, nodes[length]);
@@ -116,6 +120,7 @@ static void add_up(mn_tree *tree, const mn_bct *bct, uint32_t *nodes)
     tree->log_posterior = tree->log_prior + log_e - mn_bct_log_weighted(bct, 0, 0);
     tree->bic = -2 * tree->log_likelihood_nats + (bct->predicted ? free_parameters * log((double)bct->predicted) : 0);
     tree->aic = -2 * tree->log_likelihood_nats + 2 * free_parameters;
+    return MN_OK;
 }
 
 mn_status mn_bct_judge(mn_tree *tree, const mn_model *model, mn_err *err)
@@ -128,12 +133,12 @@ mn_status mn_bct_judge(mn_tree *tree, const mn_model *model, mn_err *err)
     free(path);
     if (status != MN_OK) return status;
     MN_ALLOC_OR_FAIL(nodes, bct->D + 1, err);
-    add_up(tree, bct, nodes);
+    status = add_up(tree, bct, nodes, err);
     free(nodes);
-    return MN_OK;
+    return status;
 }
 
-/* ---- searching ------------------------------------------------------------------------------------------------------ */
+/* ---- searching ----------------------------------------------------------------------------------------------------- */
 
 mn_status mn_tree_offsets(size_t **out, const mn_tree *tree, mn_err *err)
 {
@@ -143,25 +148,26 @@ mn_status mn_tree_offsets(size_t **out, const mn_tree *tree, mn_err *err)
     return MN_OK;
 }
 
-/* Leaves are in symbol order and none begins with another, so a past is after one, before one, or in it. */
-size_t mn_tree_leaf(const mn_tree *tree, const size_t *offsets, const int32_t *ids, size_t n)
+/* The first leaf of the way whose next symbol is not below `symbol`: leaves are in symbol order. */
+static size_t lower_bound(const mn_tree *tree, const size_t *offsets, mn_tree_way way, int64_t symbol)
 {
-    size_t low = 0, high = tree->leaves;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2, length = tree->lengths[middle], i = 0;
-        const int32_t *context = tree->contexts + offsets[middle];
-        while (i < length && i < n && context[i] == ids[n - 1 - i]) i++;
-        if (i == length) return middle;
-        if (i == n) break;
-        if (context[i] < ids[n - 1 - i])
-            low = middle + 1;
+    while (way.first < way.end) {
+        size_t middle = way.first + (way.end - way.first) / 2;
+        if (tree->contexts[offsets[middle] + way.depth] < symbol)
+            way.first = middle + 1;
         else
-            high = middle;
+            way.end = middle;
     }
-    return tree->leaves;
+    return way.first;
 }
 
-/* ---- generation ------------------------------------------------------------------------------------------------------ */
+mn_tree_way mn_tree_step(const mn_tree *tree, const size_t *offsets, mn_tree_way way, int32_t symbol)
+{
+    size_t first = lower_bound(tree, offsets, way, symbol), end = lower_bound(tree, offsets, way, (int64_t)symbol + 1);
+    return (mn_tree_way){first, end, way.depth + 1};
+}
+
+/* ---- generation ---------------------------------------------------------------------------------------------------- */
 
 static int32_t draw(const double *p, size_t A, double u)
 {
@@ -176,13 +182,26 @@ static int32_t draw(const double *p, size_t A, double u)
     return (int32_t)last;
 }
 
+/* The leaf that the past ids[0..n) is in; tree->leaves where it is too short to tell. */
+static size_t leaf_of(const mn_tree *tree, const size_t *offsets, const int32_t *ids, size_t n)
+{
+    mn_tree_way way = {0, tree->leaves, 0};
+    while (!mn_tree_ended(tree, way)) {
+        if (way.depth == n) return tree->leaves;
+        way = mn_tree_step(tree, offsets, way, ids[n - 1 - way.depth]);
+    }
+    return way.first;
+}
+
 mn_status mn_tree_generate(int32_t *ids, size_t n, size_t given, const mn_tree *tree, size_t A, mn_rng *rng, mn_err *err)
 {
     size_t *offsets;
     if (!tree->parameters) return mn_fail(err, MN_ERR_INPUT, "a tree without parameters generates nothing");
+    for (size_t t = 0; t < given; t++)
+        if (ids[t] < 0 || (size_t)ids[t] >= A) return mn_fail(err, MN_ERR_INPUT, "symbol %d: the alphabet has %zu", ids[t], A);
     MN_TRY(mn_tree_offsets(&offsets, tree, err));
     for (size_t t = given; t < n; t++) {
-        size_t leaf = mn_tree_leaf(tree, offsets, ids, t);
+        size_t leaf = leaf_of(tree, offsets, ids, t);
         if (leaf == tree->leaves)
             ids[t] = (int32_t)mn_rng_below(rng, A);
         else

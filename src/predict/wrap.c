@@ -28,8 +28,8 @@ bool mn_wrap_ends_generation(const mn_model *model, int32_t id)
     return mn_model_ends_generation(inner_model(model), id);
 }
 
-mn_status mn_wrap_tokenize(const mn_model *model, int32_t *ids, size_t cap, size_t *n, const char *text, size_t len, bool opening,
-                           mn_err *err)
+mn_status mn_wrap_tokenize(const mn_model *model, int32_t *ids, size_t cap, size_t *n, const char *text, size_t len,
+                           bool opening, mn_err *err)
 {
     return mn_model_tokenize(inner_model(model), ids, cap, n, text, len, opening, err);
 }

@@ -35,8 +35,8 @@ mn_model mn_wrap_model(const mn_kind *kind, const mn_model *inner);
 
 const char *mn_wrap_piece(const mn_model *model, int32_t id, size_t *len);
 bool mn_wrap_ends_generation(const mn_model *model, int32_t id);
-mn_status mn_wrap_tokenize(const mn_model *model, int32_t *ids, size_t cap, size_t *n, const char *text, size_t len, bool opening,
-                           mn_err *err);
+mn_status mn_wrap_tokenize(const mn_model *model, int32_t *ids, size_t cap, size_t *n, const char *text, size_t len,
+                           bool opening, mn_err *err);
 mn_status mn_wrap_embeddings(const mn_model *model, float *out, mn_err *err);
 
 /* open fills a worker or session that is zeroed; after a failure, too, close is called, and frees what it holds, not itself. */

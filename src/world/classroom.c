@@ -30,19 +30,22 @@ static const double weights[SYMBOLS][SYMBOLS] = {
     [SILENCE] = {[QUIET] = .80, [CONFUSED] = .20},
 };
 
+/* Any answer makes some sense after any move. */
 static const char *const sentences[SYMBOLS][3] = {
     {"", "", ""},
-    {"A half is one of two equal parts.", "Look: two quarters make a half.", "You find a common denominator first."},
-    {"What is a half of six?", "Which is larger, a third or a quarter?", "Can you add a half and a quarter?"},
-    {"Try drawing it.", "Think of a pizza.", "What if you cut each part in two?"},
+    {"Two fractions can be added once they count the same parts.", "Here is why: a half is two quarters.",
+     "Let me show you how I would do this one."},
+    {"What do you get for the next one?", "And how would you go on from here?", "Your turn: what comes out?"},
+    {"Try drawing it as a pizza.", "Look at the denominators once more.", "What if you cut each part in two?"},
     {"Wonderful!", "You are brilliant!", "What a clever thought!"},
-    {"Not quite: the denominators differ.", "Almost: you added the denominators.", "No: a quarter is smaller."},
-    {"...", "(says nothing)", "(looks out of the window)"},
-    {"Three!", "A third is larger.", "Three quarters."},
-    {"Five?", "A quarter is larger.", "Two sixths?"},
-    {"I don't understand.", "Wait, why?", "I am lost."},
-    {"Thank you!", "Oh, that is nice!", "Thanks, I like this."},
-    {"Hm.", "(writes)", "Okay."},
+    {"Not quite: those were thirds, not quarters.", "Almost, but the denominators stay.",
+     "Let us put that right: it is five sixths."},
+    {"(says nothing)", "(looks out of the window)", "(turns a page)"},
+    {"I have it: three quarters.", "Five sixths!", "It must be one and a half."},
+    {"Two sixths?", "Then it is two sevenths?", "I would say one fifth."},
+    {"I don't understand.", "Wait, why?", "Now I am lost."},
+    {"Oh, thank you!", "Thanks, that is kind!", "Thank you, now I like fractions."},
+    {"(writes it down)", "Hm.", "(nods)"},
 };
 
 static bool is_teachers(int symbol)
@@ -103,6 +106,7 @@ static mn_status built_in(mn_classroom *c, mn_err *err)
     for (int a = 0; a < SYMBOLS; a++) c->agent[a] = is_teachers(a);
     memcpy(c->reward, rewards, sizeof rewards);
     MN_ALLOC_OR_FAIL(c->sentences, 3 * SYMBOLS, err);
+    c->n_sentences = 3 * SYMBOLS;
     for (size_t i = 0; i < 3 * SYMBOLS; i++) MN_TRY(copy(&c->sentences[i], sentences[i / 3][i % 3], err));
     for (size_t a = 0; a <= SYMBOLS; a++) c->first[a] = 3 * a;
     MN_TRY(copy(&c->roles[0], "teacher", err));
@@ -120,8 +124,8 @@ static mn_status find(int32_t *out, const mn_classroom *c, const char *name, con
 {
     for (size_t a = 0; name && a < c->A; a++)
         if (strcmp(name, mn_classroom_name(c, (int32_t)a)) == 0) return *out = (int32_t)a, MN_OK;
-    return mn_fail_at(err, MN_ERR_INPUT, path, 0, 0, "\"%s\": expected one of \"symbols\", got %s%.60s%s", key, name ? "\"" : "",
-                      name ? name : "something that is no text", name ? "\"" : "");
+    return mn_fail_at(err, MN_ERR_INPUT, path, 0, 0, "\"%s\": expected one of \"symbols\", got %s%.60s%s", key,
+                      name ? "\"" : "", name ? name : "something that is no text", name ? "\"" : "");
 }
 
 static mn_status read_agent(mn_classroom *c, const json_t *root, const char *path, mn_err *err)
@@ -176,6 +180,7 @@ static mn_status read_sentences(mn_classroom *c, const json_t *root, const char 
         n += json_array_size(list);
     }
     MN_ALLOC_OR_FAIL(c->sentences, n, err);
+    c->n_sentences = n;
     for (size_t a = 0; a < c->A; a++) {
         list = json_object_get(object, mn_classroom_name(c, (int32_t)a));
         c->first[a + 1] = c->first[a];
@@ -227,7 +232,7 @@ mn_status mn_classroom_open(mn_classroom *out, const char *path, mn_err *err)
 
 void mn_classroom_free(mn_classroom *c)
 {
-    for (size_t i = 0; c->sentences && i < c->first[c->A]; i++) free(c->sentences[i]);
+    for (size_t i = 0; i < c->n_sentences; i++) free(c->sentences[i]);
     mn_model_free(c->table);
     free(c->moves);
     free(c->answers);
