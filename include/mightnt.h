@@ -65,8 +65,8 @@ int mn_exit_status(mn_status code);
 
 /* ---- words and numbers of a command line or a file ----------------------------------------------------------------- */
 
-/* The whole of text as a number, decimal only, whatever the locale. num also takes inf, +inf, -inf and with a dot before
- * (.inf). MN_ERR_INPUT: not one (NaN, hexadecimal, spaces, rest behind it); MN_ERR_NUM: too large or too small for the type. */
+/* The whole of text as a number, decimal only, whatever the locale. num also takes inf, +inf, -inf and with a dot before (.inf).
+ * MN_ERR_INPUT: not one (NaN, hexadecimal, spaces, rest behind it); MN_ERR_NUM: too large or too small for the type. */
 MN_CHECKED mn_status mn_text_int(int64_t *out, const char *text);
 MN_CHECKED mn_status mn_text_num(double *out, const char *text);
 /* Which of names[n] was probably meant by text: the least edits (Levenshtein), at most a third of the length; NULL if none. */
@@ -108,8 +108,8 @@ MN_CHECKED mn_status mn_table_open(mn_model **out, const char *path, mn_err *err
 
 typedef struct mn_lm_opts {
     const char *path;      /* a GGUF file */
-    /* "bf16", "f16", "f32", "q8_0": converted once into cache; NULL: the fastest of them here. "file": as it is; in a
-     * quantisation other than Q8_0 its predictions may then differ by rounding with what is computed together. */
+    /* "bf16", "f16", "f32", "q8_0": converted once into cache; NULL: the fastest of them here. "file": as it is; in a quantisation
+     * other than Q8_0 its predictions may then differ by rounding with what is computed together. */
     const char *weights;
     const char *cache;     /* folder for converted weights; NULL: $MIGHTNT_CACHE, $XDG_CACHE_HOME/mightnt or ~/.cache/mightnt */
     double temperature;    /* of the base itself: lp = log softmax(logits / temperature); 0 means 1 */
@@ -163,20 +163,20 @@ MN_CHECKED mn_status mn_advance(mn_session *const *sessions, size_t n, mn_err *e
 MN_CHECKED mn_status mn_session_predict(mn_session *session, double *lp, mn_err *err);
 /* Features of the present context, x: [F]. */
 MN_CHECKED mn_status mn_session_features(mn_session *session, float *x, mn_err *err);
-/* Members of a mixture-like predictor, likeliest first: *n of them, of which the first cap are written: posterior lp_weights
- * [cap], lp [cap,A]. *n = 0 where there are none. */
+/* Members of a mixture-like predictor, likeliest first: *n of them, of which the first cap are written: posterior lp_weights [cap],
+ * lp [cap,A]. *n = 0 where there are none. */
 MN_CHECKED mn_status mn_session_members(mn_session *session, double *lp_weights, double *lp, size_t cap, size_t *n, mn_err *err);
 
-/* What of the timeline decides the future: two sessions of one model with equal keys predict alike whatever comes. The first
- * cap bytes of it; *n is the length even when it exceeds cap. MN_ERR_INPUT where a kind has none (a language model). */
+/* What of the timeline decides the future: two sessions of one model with equal keys predict alike whatever comes. The first cap
+ * bytes of it; *n is the length even when it exceeds cap. MN_ERR_INPUT where a kind has none (a language model). */
 MN_CHECKED mn_status mn_session_key(mn_session *session, unsigned char *key, size_t cap, size_t *n, mn_err *err);
 
 /* ---- symbols of files ---------------------------------------------------------------------------------------------- */
 
 typedef enum mn_symbols_format {
-    /* By the path and the first 64 KB: transcripts where the path ends in .jsonl or the first byte that is not white space
-     * is '{'; characters where the first line that is not empty has no separator, and is the only one or at least 32 bytes
-     * long (a long text, wrapped or not); else tokens. */
+    /* By the path and the first 64 KB: transcripts where the path ends in .jsonl or the first byte that is not white space is '{';
+     * characters where the first line that is not empty has no separator, and is the only one or at least 32 bytes long (a long
+     * text, wrapped or not); else tokens. */
     MN_SYMBOLS_AUTO,
     MN_SYMBOLS_CHARACTERS,  /* one symbol a character (a code point of UTF-8); white space is passed over */
     MN_SYMBOLS_TOKENS,      /* separated by white space or commas; each of at most 4096 bytes */
@@ -191,11 +191,11 @@ typedef struct mn_symbols_opts {
     const mn_model *model;  /* its alphabet, in place of one declared or found; NULL: none. Borrowed for the opening only */
     const char *role, *field; /* of turns: whose (NULL: everybody's) and which text of a turn is the symbol (NULL: "text") */
 } mn_symbols_opts;
-/* A reader of sequences: each line of transcripts is one (those without symbols are passed over), any other file is one. A
- * file is read twice where its alphabet is to be found, and never held; a pipe then is held. With an alphabet declared
- * memory does not grow with the input. A line of transcripts is held while it is read. 2 <= A <= 65536. Copies opts.
- * MN_ERR_INPUT (file, line and column): not UTF-8, NUL bytes, no symbols, only one distinct symbol or more than 65536, an
- * alphabet that names something twice; MN_ERR_USAGE: options that are not of the format; MN_ERR_IO; MN_ERR_MEMORY. */
+/* A reader of sequences: each line of transcripts is one (those without symbols are passed over), any other file is one. A file is
+ * read twice where its alphabet is to be found, and never held; a pipe then is held. With an alphabet declared memory does not grow with
+ * the input. A line of transcripts is held while it is read. 2 <= A <= 65536. Copies opts.
+ * MN_ERR_INPUT (file, line and column): not UTF-8, NUL bytes, no symbols, only one distinct symbol or more than 65536, an alphabet
+ * that names something twice; MN_ERR_USAGE: options that are not of the format; MN_ERR_IO; MN_ERR_MEMORY. */
 typedef struct mn_symbols mn_symbols;
 MN_CHECKED mn_status mn_symbols_open(mn_symbols **out, const mn_symbols_opts *opts, mn_err *err);
 void mn_symbols_free(mn_symbols *symbols);
@@ -203,8 +203,7 @@ mn_symbols_format mn_symbols_kind(const mn_symbols *symbols);            /* what
 size_t mn_symbols_alphabet(const mn_symbols *symbols);                   /* A */
 const char *mn_symbols_name(const mn_symbols *symbols, int32_t id);      /* UTF-8, valid as long as symbols */
 /* The next *n <= cap symbols of one sequence into ids: [cap], cap >= 1; *begins: its first is among them. *n = 0: the end.
- * Errors as of opening, and a symbol that is not in the alphabet; a file without symbols fails here if its alphabet was
- * declared. */
+ * Errors as of opening, and a symbol that is not in the alphabet; a file without symbols fails here if its alphabet was declared. */
 MN_CHECKED mn_status mn_symbols_next(mn_symbols *symbols, int32_t *ids, size_t cap, size_t *n, bool *begins, mn_err *err);
 
 /* ---- context trees ------------------------------------------------------------------------------------------------- */
@@ -222,9 +221,8 @@ typedef struct mn_bct_opts {
 MN_CHECKED mn_status mn_bct_new(mn_model **out, const mn_bct_opts *opts, mn_err *err);
 /* Learns n more symbols in place, O(D) each; begins: of a new sequence. While it has no workers. */
 MN_CHECKED mn_status mn_bct_learn(mn_model *bct, const int32_t *ids, size_t n, bool begins, mn_err *err);
-/* The same, each symbol predicted before it is learnt: lp: [n] of what came; lost: [n], false where no likelier symbol (of
- * equals, none with a lower id) was there; next: [A], lp of the symbol after the last. Each may be NULL. O(D) a symbol for
- * lp; O(D + A) for the others. */
+/* The same, each symbol predicted before it is learnt: lp: [n] of what came; lost: [n], false where no likelier symbol (of equals, none
+ * with a lower id) was there; next: [A], lp of the symbol after the last. Each may be NULL. O(D) a symbol for lp; O(D + A) for the others. */
 MN_CHECKED mn_status mn_bct_predict_all(mn_model *bct, double *lp, bool *lost, double *next, const int32_t *ids, size_t n, bool begins,
                                         mn_err *err);
 double mn_bct_log_evidence(const mn_model *bct);   /* ln P_w at the root, nats. O(contexts) after learning */
@@ -280,24 +278,23 @@ MN_CHECKED mn_status mn_trees_json(char **out, const mn_model *bct, const mn_tre
 MN_CHECKED mn_status mn_bct_save(const mn_model *bct, const char *path, mn_err *err);
 MN_CHECKED mn_status mn_bct_open(mn_model **out, const char *path, mn_err *err);
 
-/* Bytes by binary decomposition: each of the 255 decisions that make up a byte has a context tree over the last `depth`
- * bytes, with the zero-redundancy estimator 1/2 P_counts + 1/4 [all zeros] + 1/4 [all ones], P_counts Dirichlet(1/4, 1/4)
- * (Willems 2013). Weighting: contexts end at borders of bytes, with probability 1/2 each: P_w = (P_e + P_longer)/2.
- * Switching (Veness et al. 2012): which of the two speaks may change after each byte that a context has seen, with
- * probability 1/(t+3), t bytes learnt before it; contexts may also end after each second bit of the nearest two bytes, with
- * probability 1/5. */
+/* Bytes by binary decomposition: each of the 255 decisions that make up a byte has a context tree over the last `depth` bytes,
+ * with the zero-redundancy estimator 1/2 P_counts + 1/4 [all zeros] + 1/4 [all ones], P_counts Dirichlet(1/4, 1/4) (Willems 2013).
+ * Weighting: contexts end at borders of bytes, with probability 1/2 each: P_w = (P_e + P_longer)/2. Switching (Veness et al.
+ * 2012): which of the two speaks may change after each byte that a context has seen, with probability 1/(t+3), t bytes learnt
+ * before it; contexts may also end after each second bit of the nearest two bytes, with probability 1/5. */
 typedef struct mn_bytes_opts {
     size_t depth;          /* bytes of context, 0 to 1024; 8 suits files of up to some MB */
     bool switching;        /* in place of weighting */
     double discount;       /* counts are multiplied by it before each update, in (0,1]; 0: .98. 1: none */
 } mn_bytes_opts;
-/* A model that has seen nothing; kind "bytes", A = 256. Contexts that reach beyond the start of a sequence are contexts of
- * their own. Its sessions begin a new sequence, learn on a copy of what they touch, and never change the model; predict
- * takes O(256 depth) at most, rewind O(depth^2 + what was learnt). Their key is the last bytes; MN_ERR_INPUT once they have
- * learnt. MN_ERR_NUM, MN_ERR_LIMIT, MN_ERR_MEMORY. */
+/* A model that has seen nothing; kind "bytes", A = 256. Contexts that reach beyond the start of a sequence are contexts of their
+ * own. Its sessions begin a new sequence, learn on a copy of what they touch, and never change the model; predict takes
+ * O(256 depth) at most, rewind O(depth^2 + what was learnt). Their key is the last bytes; MN_ERR_INPUT once they have learnt.
+ * MN_ERR_NUM, MN_ERR_LIMIT, MN_ERR_MEMORY. */
 MN_CHECKED mn_status mn_bytes_new(mn_model **out, const mn_bytes_opts *opts, mn_err *err);
-/* Learns n more bytes in place; begins: of a new sequence. lp: [n], nats, of each before it is learnt; may be NULL. While it
- * has no workers. On failure the bytes before it have been learnt. O(depth) a byte; memory grows with distinct contexts. */
+/* Learns n more bytes in place; begins: of a new sequence. lp: [n], nats, of each before it is learnt; may be NULL. While it has
+ * no workers. On failure the bytes before it have been learnt. O(depth) a byte; memory grows with distinct contexts. */
 MN_CHECKED mn_status mn_bytes_learn(mn_model *bytes, double *lp, const unsigned char *data, size_t n, bool begins, mn_err *err);
 
 /* ---- mixtures and pessimists --------------------------------------------------------------------------------------- */
@@ -402,9 +399,9 @@ typedef enum mn_reg_kind {
  * support, negative limit, base not summing to 1. No allocation. O(BV). Thread-safe. */
 MN_CHECKED mn_status mn_regularize(mn_reg_kind kind, double *lp_policy, double *lambda, double *nats, const double *lp_base,
                                    const double *scores, const double *limit, size_t B, size_t V, mn_err *err);
-/* Gradients of a loss through mn_regularize. In: d_lp_policy [B,V] (entries of probability 0 are ignored) and d_nats [B]
- * (NULL: 0), with the forward's inputs and outputs. Out: d_scores [B,V], d_limit [B] (NULL: not wanted). 0 < l < 1: implicit
- * function theorem; at l = 1 lambda is constant; at l = 0 everything is 0. */
+/* Gradients of a loss through mn_regularize. In: d_lp_policy [B,V] (entries of probability 0 are ignored) and d_nats [B] (NULL: 0),
+ * with the forward's inputs and outputs. Out: d_scores [B,V], d_limit [B] (NULL: not wanted). 0 < l < 1: implicit function theorem;
+ * at l = 1 lambda is constant; at l = 0 everything is 0. */
 MN_CHECKED mn_status mn_regularize_backward(mn_reg_kind kind, double *d_scores, double *d_limit, const double *d_lp_policy,
                                             const double *d_nats, const double *lp_policy, const double *lambda,
                                             const double *lp_base, const double *scores, const double *limit, size_t B, size_t V,
@@ -557,10 +554,10 @@ typedef struct mn_train_opts {
     void *arg;
 } mn_train_opts;
 /* Trains an agent by PPO under its regulariser, and leaves the run directory of DESIGN section 7: run.json, steps.jsonl,
- * episodes.jsonl, heads.*, the last two checkpoint.*, timing.jsonl. Models and rewards are opened first: a directory is made
- * only when they could be. Killed at any moment, resume ends with the same bytes of steps.jsonl and episodes.jsonl as a run
- * left alone, for any number of threads: same machine, same build. Resuming a finished run does nothing. MN_ERR_INPUT bad
- * settings or model, MN_ERR_IO, MN_ERR_LIMIT, MN_ERR_MEMORY, MN_ERR_INTERRUPTED; what failed is in *err. */
+ * episodes.jsonl, heads.*, the last two checkpoint.*, timing.jsonl. Models and rewards are opened first: a directory is made only
+ * when they could be. Killed at any moment, resume ends with the same bytes of steps.jsonl and episodes.jsonl as a run left alone,
+ * for any number of threads: same machine, same build. Resuming a finished run does nothing.
+ * MN_ERR_INPUT bad settings or model, MN_ERR_IO, MN_ERR_LIMIT, MN_ERR_MEMORY, MN_ERR_INTERRUPTED; what failed is in *err. */
 MN_CHECKED mn_status mn_train(const mn_train_opts *opts, mn_err *err);
 /* The settings of a run as a table for people: every key, its default and meaning. Released by free. */
 MN_CHECKED mn_status mn_train_keys(char **out, mn_err *err);
@@ -596,14 +593,14 @@ typedef struct mn_audit {
     double mean_log_ratio, mean_nats, z; /* mean of lp_policy - lp_base against that of nats, in standard errors of their difference */
     double worst_spent_share;      /* most of spent_nats / budget_nats; 0 where no budget is finite */
 } mn_audit;
-/* Replays every logged episode through the models: every token as its stream draws it, every lp_base, lp_policy and nats,
- * every sum, every budget, every reward and return. MN_ERR_CHECK on any difference, *out filled all the same. */
+/* Replays every logged episode through the models: every token as its stream draws it, every lp_base, lp_policy and nats, every sum,
+ * every budget, every reward and return. MN_ERR_CHECK on any difference, *out filled all the same. */
 MN_CHECKED mn_status mn_audit_run(mn_audit *out, const mn_audit_opts *opts, mn_err *err);
 
-/* Writes one self-contained page on the runs in dirs [n] (finished or not, at least one trained step each) to path, and the
- * numbers of its charts as TSV into a folder beside it, named like path with "-data" for the ending. Runs that differ only
- * in their seed count as one setting, with errors over the seeds. The same inputs give the same bytes. Needs gnuplot on
- * PATH. MN_ERR_USAGE n = 0; MN_ERR_INPUT what stands in a run, with file and line; MN_ERR_IO files, gnuplot; MN_ERR_MEMORY. */
+/* Writes one self-contained page on the runs in dirs [n] (finished or not, at least one trained step each) to path, and the numbers
+ * of its charts as TSV into a folder beside it, named like path with "-data" for the ending. Runs that differ only in their seed
+ * count as one setting, with errors over the seeds. The same inputs give the same bytes. Needs gnuplot on PATH.
+ * MN_ERR_USAGE n = 0; MN_ERR_INPUT what stands in a run, with file and line; MN_ERR_IO files, gnuplot; MN_ERR_MEMORY. */
 MN_CHECKED mn_status mn_report(const char *path, const char *const *dirs, size_t n, mn_err *err);
 
 #if defined(__GNUC__)

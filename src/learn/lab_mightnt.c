@@ -28,13 +28,13 @@ typedef struct trial {
 /* ---- the worst policy ------------------------------------------------------------------------------------------ */
 
 /* What a state's move a brings later: expected value after it, made by the agent or, helped, by the demonstrator. */
-static double later(const trial *r, size_t s, size_t a, const uint32_t *next)
+static double later(const trial *r, size_t s, size_t a, const uint32_t *edges)
 {
     const mn_plan_graph *g = &r->tree.graph;
-    size_t move = s * g->M + a;
+    size_t edge = edges[s * g->M + a];
     double sum = 0;
     for (size_t o = 0; s < g->from[g->T - 1] && o < g->O; o++)
-        sum += g->p[g->row[move] * g->O + o] * r->value[next[move * g->O + o]];
+        sum += g->p[g->row[edge] * g->O + o] * r->value[g->next[edge * g->O + o]];
     return sum;
 }
 
@@ -49,7 +49,7 @@ static double excess(double *gradient, const trial *r, const double *pi, size_t 
     gradient[g->M] = 0;
     for (size_t a = 0; a < g->M; a++) {
         double made = pi[a] + (helps ? pi[g->M] * mu[a] : 0), ratio = counts && made > 0 ? log(made / mu[a]) : 0;
-        double own = later(r, s, a, g->next), helped = helps ? later(r, s, a, g->next_helped) : 0;
+        double own = later(r, s, a, g->edge), helped = helps ? later(r, s, a, g->helped) : 0;
         gradient[a] = ratio + own;
         gradient[g->M] += mu[a] > 0 ? mu[a] * (ratio + helped) : 0;
         sum += made > 0 ? made * ratio : 0;

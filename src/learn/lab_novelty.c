@@ -61,7 +61,8 @@ static void find_worst(construction *k)
             k->worst[s] = k->policy.kl[s];
             for (size_t a = 0; t + 1 < g->T && a < g->M; a++) {
                 double most = 0, pi = k->policy.pi[s * g->W + a];
-                for (size_t o = 0; pi > 0 && o < g->O; o++) most = fmax(most, k->worst[g->next[(s * g->M + a) * g->O + o]]);
+                for (size_t o = 0; pi > 0 && o < g->O; o++)
+                    most = fmax(most, k->worst[g->next[g->edge[s * g->M + a] * g->O + o]]);
                 k->worst[s] += pi * most;
             }
         }
@@ -75,7 +76,7 @@ static void find_like_mu(construction *k)
         for (size_t s = g->from[t]; s < g->to[t]; s++)
             for (size_t a = 0; a < g->M; a++)
                 for (size_t o = 0; o < g->O; o++)
-                    k->like_mu[g->next[(s * g->M + a) * g->O + o]] = k->like_mu[s] && g->mu[s * g->M + a] > 0;
+                    k->like_mu[g->next[g->edge[s * g->M + a] * g->O + o]] = k->like_mu[s] && g->mu[s * g->M + a] > 0;
 }
 
 /* Histories at which the event has just happened: *over, the KL from there on above its bound, at most; the most of both

@@ -378,39 +378,39 @@ static mn_status grow_part(void *arg, size_t part, size_t thread, mn_err *err)
     return status;
 }
 
+/* Each state has an edge for each of its moves, and where help is one another for each helped move. */
 static void link_states(mn_lab_tree *tree, size_t B)
 {
     mn_plan_graph *g = &tree->graph;
     const mn_lab_world *w = tree->world;
-    for (size_t t = 0, layer = 1; t < g->T; t++, layer *= B) {
-        g->from[t] = (uint32_t)first_of(t, B);
-        g->to[t] = (uint32_t)(first_of(t, B) + layer);
+    size_t ways = B / g->O;
+    for (size_t t = 0, layer = 1; t < g->T; t++, layer *= B)
         for (size_t code = 0; code < layer; code++)
-            for (size_t a = 0; a < g->M; a++) {
-                size_t move = (g->from[t] + code) * g->M + a;
-                g->row[move] = (uint32_t)a;
-                for (size_t o = 0; t + 1 < g->T && o < g->O; o++) {
-                    g->next[move * g->O + o] = (uint32_t)(first_of(t + 1, B) + code * B + a * g->O + o);
-                    g->next_helped[move * g->O + o] = (uint32_t)(first_of(t + 1, B) + code * B + B - g->M * g->O + a * g->O +
-                                                                 o);
-                }
+            for (size_t way = 0; way < ways; way++) {
+                size_t s = first_of(t, B) + code, edge = s * ways + way;
+                (way < g->M ? g->edge : g->helped)[s * g->M + way % g->M] = (uint32_t)edge;
+                g->row[edge] = (uint32_t)(way % g->M);
+                for (size_t o = 0; t + 1 < g->T && o < g->O; o++)
+                    g->next[edge * g->O + o] = (uint32_t)(first_of(t + 1, B) + code * B + way * g->O + o);
             }
-    }
     for (size_t a = 0; a < g->M; a++)
         for (size_t o = 0; o < g->O; o++) {
             g->p[a * g->O + o] = w->p[a][o];
             g->reward[a] += w->p[a][o] * w->reward[a][o] / (double)g->T;
         }
+    mn_plan_graph_steps(g);
 }
 
-static mn_status allocate(mn_lab_tree *tree, size_t S, bool helps, mn_err *err)
+static mn_status allocate(mn_lab_tree *tree, size_t S, size_t B, mn_err *err)
 {
+    mn_plan_graph *g = &tree->graph;
     size_t A = tree->world->A, O = tree->world->O;
-    MN_TRY(mn_plan_graph_new(&tree->graph, tree->T, S, A, O, A, true, err));
-    if (helps) {
-        uint32_t *helped = mn_alloc(S * A * O, sizeof *helped);
+    *g = (mn_plan_graph){.T = tree->T, .S = S, .M = A, .O = O, .E = S * (B / O), .R = A};
+    MN_TRY(mn_plan_graph_allocate(g, true, err));
+    if (B > A * O) {
+        uint32_t *helped = mn_alloc(S * A, sizeof *helped);
         if (!helped) return mn_fail(err, MN_ERR_MEMORY, "out of memory");
-        tree->graph.next_helped = helped;
+        g->helped = helped;
     }
     if (tree->shares) MN_ALLOC_OR_FAIL(tree->mass, tree->shares * S, err);
     if (tree->alpha > 0) MN_ALLOC_OR_FAIL(tree->kept, S, err);
@@ -423,7 +423,7 @@ mn_status mn_lab_tree_grow(mn_lab_tree *tree, mn_err *err)
     size_t B = tree->world->A * tree->world->O * (helps ? 2 : 1), S = 0, layer = 1;
     for (size_t t = 0; t < tree->T; t++, layer *= B)
         if ((S += layer) > 1 << 24) return mn_fail(err, MN_ERR_LIMIT, "more than %d histories of %zu turns", 1 << 24, tree->T);
-    MN_TRY(allocate(tree, S, helps, err));
+    MN_TRY(allocate(tree, S, B, err));
     link_states(tree, B);
     return mn_parallel(tree->threads, tree->T > 1 ? B + 1 : 1, grow_part, tree, err);
 }
@@ -455,7 +455,7 @@ mn_status mn_lab_tree_ask(uint32_t *leaf, const mn_lab_tree *tree, uint32_t root
 {
     const mn_plan_graph *g = &tree->graph;
     const mn_diagrams *d = &tree->c->u.d;
-    size_t plain = tree->world->A * tree->world->O, B = g->next_helped == g->next ? plain : 2 * plain;
+    size_t plain = tree->world->A * tree->world->O, B = g->helped == g->edge ? plain : 2 * plain;
     mn_past past;
     uint8_t *answers;
     MN_ALLOC_OR_FAIL(answers, d->n_atoms, err);

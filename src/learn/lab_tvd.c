@@ -23,10 +23,10 @@ typedef struct study {
 static double value_of(const study *s, size_t state, size_t a)
 {
     const mn_plan_graph *g = &s->tree->graph;
-    size_t move = state * g->M + a;
-    double q = g->reward[g->row[move]];
+    size_t edge = g->edge[state * g->M + a];
+    double q = g->reward[g->row[edge]];
     for (size_t o = 0; state < g->from[g->T - 1] && o < g->O; o++)
-        q += g->p[g->row[move] * g->O + o] * s->value[g->next[move * g->O + o]];
+        q += g->p[g->row[edge] * g->O + o] * s->value[g->next[edge * g->O + o]];
     return q;
 }
 
