@@ -196,7 +196,7 @@ static mn_status help(mn_lab_run_of *run, mn_err *err)
     lab->n_lines = 1;
     lab->log_x = lab->log_y = true;
     lab->x_title = "steps";
-    lab->y_title = "help a step, since a tenth of the steps";
+    lab->y_title = "help a step";
     mn_status status = build(&s, err);
     if (status == MN_OK && !(s.of = mn_alloc(ALPHAS * s.runs, sizeof *s.of)))
         status = mn_fail(err, MN_ERR_MEMORY, "out of memory");

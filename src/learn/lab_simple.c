@@ -201,7 +201,7 @@ static mn_status simple(mn_lab_run_of *run, mn_err *err)
     lab->lines[0] = 1;
     lab->n_lines = 1;
     lab->x_title = "bits of the shortest program";
-    lab->y_title = "share of worlds with one of at most so many";
+    lab->y_title = "share of worlds";
     mn_status status = prepare(&s, err);
     if (status == MN_OK) status = mn_parallel(run->threads, s.worlds, one_world, &s, err);
     if (status == MN_OK) status = report(&s, err);

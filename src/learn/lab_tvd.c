@@ -129,7 +129,7 @@ static mn_status tvd(mn_lab_run_of *run, mn_err *err)
     lab->n_lines = 1;
     lab->log_x = lab->log_y = true;
     lab->x_title = "KL(pi || xi), nats";
-    lab->y_title = "what xi gives to the least likely action played";
+    lab->y_title = "least xi played";
     mn_status status = mn_lab_class_open(&c, 3, (size_t)run->set[BITS], err);
     if (status == MN_OK) status = mn_lab_class_root(&c, &tree.mu, &bits, demonstrator, true, err);
     if (status == MN_OK) status = mn_lab_class_learn(&c, tree.mu, &world, TRANSCRIPTS, LEARNT, 1, err);

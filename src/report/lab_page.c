@@ -240,7 +240,7 @@ static void put_head(mn_html *html, const mn_lab *const *labs, size_t n)
         ", the laboratory</p>\n<h1>The paper in numbers</h1>\n"
         "<p class=lead>The statements of Cohen, Hutter, Bengio and Russell, \xE2\x80\x9CRL, But Don\xE2\x80\x99t Do Anything I "
         "Wouldn\xE2\x80\x99t "
-        "Do\xE2\x80\x9D (arXiv 2410.06213), each computed exactly in a class of all short programs, where it can fail. ");
+        "Do\xE2\x80\x9D (arXiv 2410.06213), each computed in a class of all short programs, where it can fail. ");
     mn_html_rawf(html, "<b>%zu of %zu</b> hold.</p>\n<ul class=keys>", held, n);
     for (size_t i = 0; i < n; i++) {
         mn_html_rawf(html, "<li><a href=\"#%s\">", labs[i]->kind->name);
