@@ -32,14 +32,15 @@ static const mn_verb verb = {
     "the mean difference, over sequences where there are several, else over symbols. FILE - is stdin; its formats are as\n"
     "for `mightnt imitate`.\n"};
 
-/* ---- command line --------------------------------------------------------------------------------------------------------- */
+/* ---- command line -------------------------------------------------------------------------------------------- */
 
 static int check(const request *r)
 {
     if ((r->depth != INT64_MIN || r->bytes) + (r->model != NULL) != 1)
         return mn_cli_usage(&verb, "expected one of --depth D, --model M.mn and --bytes");
     if (r->depth != INT64_MIN && (r->depth < 0 || r->depth > 1024)) return mn_cli_usage(&verb, "--depth: expected 0 to 1024");
-    if (!isnan(r->beta) && !(r->beta > 0 && r->beta < 1)) return mn_cli_usage(&verb, "--beta: expected 0 < beta < 1, got %g", r->beta);
+    if (!isnan(r->beta) && !(r->beta > 0 && r->beta < 1))
+        return mn_cli_usage(&verb, "--beta: expected 0 < beta < 1, got %g", r->beta);
     if (r->train < 0) return mn_cli_usage(&verb, "--train: expected at least 0");
     if (r->model && (!isnan(r->beta) || r->start || r->train_file || r->symbols.alphabet))
         return mn_cli_usage(&verb, "--model has its own beta, start, alphabet and training");
@@ -56,7 +57,8 @@ static int parse(request *r, int argc, char **argv)
     size_t n;
     const mn_option options[] = {
         {"depth", 'd', "D", "a new tree of this depth (of --bytes: default 8)", MN_OPT_INT, &r->depth},
-        {"beta", 'b', "BETA", "prior probability that a context is a leaf (default 1 - 2^-(A-1), A symbols)", MN_OPT_NUM, &r->beta},
+        {"beta", 'b', "BETA", "prior probability that a context is a leaf (default 1 - 2^-(A-1), A symbols)", MN_OPT_NUM,
+         &r->beta},
         {"train", 'n', "N", "the first N symbols do not count (default 0)", MN_OPT_INT, &r->train},
         {"train-file", 0, "FILE2", "the new tree learns all of FILE2 first", MN_OPT_STR, &r->train_file},
         {"model", 'm', "M.mn", "a saved tree", MN_OPT_STR, &r->model},
@@ -69,7 +71,8 @@ static int parse(request *r, int argc, char **argv)
         {"alphabet", 0, "SYMBOLS", "the alphabet, by white space or commas (default: what is there, in byte order)", MN_OPT_STR,
          &r->symbols.alphabet},
         {"role", 0, "NAME", "of transcripts: only the turns of this role", MN_OPT_STR, &r->symbols.role},
-        {"field", 0, "NAME", "of transcripts: which text of a turn is the symbol (default text)", MN_OPT_STR, &r->symbols.field},
+        {"field", 0, "NAME", "of transcripts: which text of a turn is the symbol (default text)", MN_OPT_STR,
+         &r->symbols.field},
         {"start", 0, "SYMBOL", "stands before each sequence; a symbol of the alphabet, or one more", MN_OPT_STR, &r->start},
         {"json", 0, NULL, "one JSON object", MN_OPT_FLAG, &r->json},
     };
@@ -80,25 +83,27 @@ static int parse(request *r, int argc, char **argv)
     return status ? status : cli_take_format(&verb, &r->symbols.format, r->format);
 }
 
-/* ---- opening ---------------------------------------------------------------------------------------------------------------- */
+/* ---- opening ------------------------------------------------------------------------------------------------- */
 
 typedef struct scoring {
     const request *r;
     mn_symbols *symbols;
-    predictor own, other;      /* other.model NULL: nothing to compare with */
+    predictor own, other; /* other.model NULL: nothing to compare with */
     FILE *each;
-    uint64_t seen, position;   /* symbols read; of them in the present sequence */
+    uint64_t seen, position; /* symbols read; of them in the present sequence */
     size_t sequences, skip;
     total loss[2];
     uint64_t scored, errors[2];
-    ratio by_symbol, by_sequence; /* own loss less the other's */
+    ratio by_symbol, by_sequence;                /* own loss less the other's */
     double sequence_difference, sequence_scored; /* of the present sequence */
 } scoring;
 
 static mn_status new_bytes(scoring *s, mn_err *err)
 {
     mn_bytes_opts opts = {.depth = s->r->depth == INT64_MIN ? BYTE_DEPTH : (size_t)s->r->depth, .switching = s->r->switching};
-    s->own = (predictor){.name = s->r->switching ? "bytes, switching" : "bytes", .bytes = true, .learns = true,
+    s->own = (predictor){.name = s->r->switching ? "bytes, switching" : "bytes",
+                         .bytes = true,
+                         .learns = true,
                          .depth = opts.depth + BYTE_REACH};
     return mn_bytes_new(&s->own.model, &opts, err);
 }
@@ -124,12 +129,16 @@ static mn_status open_own(scoring *s, mn_err *err)
     mn_status status = MN_OK;
     s->own = (predictor){.name = r->model ? r->model : "the tree", .learns = r->learn || (!r->model && !r->train_file)};
     if (!r->symbols.alphabet) opts.model = s->other.model;
-    if (r->model) status = mn_bct_open(&s->own.model, r->model, err);
-    else if (r->bytes) status = new_bytes(s, err), opts.format = MN_SYMBOLS_BYTES;
-    else if (r->train_file) status = train(s, opts, err);
+    if (r->model)
+        status = mn_bct_open(&s->own.model, r->model, err);
+    else if (r->bytes)
+        status = new_bytes(s, err), opts.format = MN_SYMBOLS_BYTES;
+    else if (r->train_file)
+        status = train(s, opts, err);
     if (status == MN_OK && s->own.model && !r->bytes) opts.model = s->own.model, opts.alphabet = NULL;
     if (status == MN_OK) status = mn_symbols_open(&s->symbols, &opts, err);
-    if (status == MN_OK && !s->own.model) status = cli_new_tree(&s->own.model, s->symbols, (size_t)r->depth, r->beta, r->start, err);
+    if (status == MN_OK && !s->own.model)
+        status = cli_new_tree(&s->own.model, s->symbols, (size_t)r->depth, r->beta, r->start, err);
     return status == MN_OK ? predictor_prepare(&s->own, err) : status;
 }
 
@@ -142,8 +151,9 @@ static mn_status check_alphabets(const scoring *s, mn_err *err)
         const char *its = a < B ? mn_model_piece(s->other.model, (int32_t)a, NULL) : NULL;
         bool start = !mine ? mn_bct_start(s->other.model) == (int32_t)a : !its && mn_bct_start(s->own.model) == (int32_t)a;
         if (!start && (!mine || !its || strcmp(mine, its) != 0))
-            return mn_fail_at(err, MN_ERR_INPUT, s->r->against, 0, 0, "another alphabet: its symbol %zu is %s%.60s, here it is %s%.60s",
-                              a + 1, its ? "" : "not there", its ? its : "", mine ? "" : "not there", mine ? mine : "");
+            return mn_fail_at(err, MN_ERR_INPUT, s->r->against, 0, 0,
+                              "another alphabet: its symbol %zu is %s%.60s, here it is %s%.60s", a + 1, its ? "" : "not there",
+                              its ? its : "", mine ? "" : "not there", mine ? mine : "");
     }
     return MN_OK;
 }
@@ -163,7 +173,7 @@ static mn_status open_all(scoring *s, mn_err *err)
     return status;
 }
 
-/* ---- scoring ---------------------------------------------------------------------------------------------------------------- */
+/* ---- scoring ------------------------------------------------------------------------------------------------- */
 
 /* A name as a field of a TSV file. */
 static void print_field(FILE *f, const char *name)
@@ -250,7 +260,7 @@ static mn_status score_all(scoring *s, mn_err *err)
     return status;
 }
 
-/* ---- output ------------------------------------------------------------------------------------------------------------------- */
+/* ---- output -------------------------------------------------------------------------------------------------- */
 
 static const ratio *difference(const scoring *s)
 {
@@ -279,8 +289,8 @@ static void print_json(const scoring *s, const double *next)
         if (a) printf(", ");
         cli_print_number(exp(next[a]));
     }
-    printf("], \"scored\": %llu, \"symbols\": %llu, \"sequences\": %zu", (unsigned long long)s->scored, (unsigned long long)s->seen,
-           s->sequences);
+    printf("], \"scored\": %llu, \"symbols\": %llu, \"sequences\": %zu", (unsigned long long)s->scored,
+           (unsigned long long)s->seen, s->sequences);
     if (s->other.model) {
         printf(", \"against\": {");
         print_figures(s, 1);
@@ -326,8 +336,8 @@ static void print_text(const scoring *s, double *next)
     print_row(s, 0, s->own.name);
     if (s->other.model) {
         print_row(s, 1, s->other.name);
-        printf("%-28s %14.6f nats/symbol, standard error %.6f over %.0f %s\n", "difference", ratio_mean(d), ratio_error(d), d->units,
-               d == &s->by_sequence ? "sequences" : "symbols");
+        printf("%-28s %14.6f nats/symbol, standard error %.6f over %.0f %s\n", "difference", ratio_mean(d), ratio_error(d),
+               d->units, d == &s->by_sequence ? "sequences" : "symbols");
     }
     printf("\n");
     print_next(s, next);

@@ -38,8 +38,10 @@ void cli_show_count(uint64_t symbols, bool done)
 {
     static const uint64_t often = 1 << 22;
     if (symbols < often || !isatty(STDERR_FILENO)) return;
-    if (done) fputs("\r\033[K", stderr);
-    else if (symbols % often < CLI_CHUNK) fprintf(stderr, "\r\033[K%llu symbols", (unsigned long long)symbols);
+    if (done)
+        fputs("\r\033[K", stderr);
+    else if (symbols % often < CLI_CHUNK)
+        fprintf(stderr, "\r\033[K%llu symbols", (unsigned long long)symbols);
 }
 
 mn_status cli_learn(mn_model *tree, mn_symbols *symbols, mn_err *err)

@@ -8,7 +8,8 @@ enum { CLI_CHUNK = 1 << 14 }; /* symbols read at a time */
 
 /* 0 and *out, or the exit status after one line on stderr; name NULL: auto. */
 int cli_take_format(const mn_verb *verb, mn_symbols_format *out, const char *name);
-/* A tree that has learnt nothing, of the alphabet of the symbols. beta NaN: the default. start: a symbol, or the name of one more; NULL: none. */
+/* A tree that has learnt nothing, of the alphabet of the symbols. beta NaN: the default. start: a symbol, or the name of one
+ * more; NULL: none. */
 mn_status cli_new_tree(mn_model **out, const mn_symbols *symbols, size_t depth, double beta, const char *start, mn_err *err);
 /* It learns all of the symbols; how many is shown meanwhile on a terminal. */
 mn_status cli_learn(mn_model *tree, mn_symbols *symbols, mn_err *err);

@@ -174,28 +174,28 @@ MN_CHECKED mn_status mn_session_key(mn_session *session, unsigned char *key, siz
 /* ---- symbols of files ---------------------------------------------------------------------------------------------- */
 
 typedef enum mn_symbols_format {
-    /* By the path and the first 64 KB: transcripts where the path ends in .jsonl or the first byte that is not white space is '{';
-     * characters where the first line that is not empty has no separator, and is the only one or at least 32 bytes long (a long
-     * text, wrapped or not); else tokens. */
+    /* By the path and the first 64 KB: transcripts where the path ends in .jsonl or the first byte that is not white space is
+     * '{'; characters where the first line that is not empty has no separator, and is the only one or at least 32 bytes long (a
+     * long text, wrapped or not); else tokens. */
     MN_SYMBOLS_AUTO,
     MN_SYMBOLS_CHARACTERS,  /* one symbol a character (a code point of UTF-8); white space is passed over */
     MN_SYMBOLS_TOKENS,      /* separated by white space or commas; each of at most 4096 bytes */
     MN_SYMBOLS_TRANSCRIPTS, /* JSON lines, each one sequence: {"symbols": [...]} or {"turns": [{"role":, "text":}]} */
-    MN_SYMBOLS_BYTES        /* each byte a symbol, A = 256, named by itself where it is a visible ASCII character, else 0x00 to 0xFF */
+    MN_SYMBOLS_BYTES        /* each byte a symbol, A = 256, named by itself if it is visible ASCII, else 0x00 to 0xFF */
 } mn_symbols_format;
 
 typedef struct mn_symbols_opts {
     const char *path;       /* "-": stdin */
     mn_symbols_format format;
-    const char *alphabet;   /* names separated by white space or commas (one word: its characters); NULL: found, in byte order */
+    const char *alphabet;   /* names separated by white space or commas (one word: its characters); NULL: found, byte order */
     const mn_model *model;  /* its alphabet, in place of one declared or found; NULL: none. Borrowed for the opening only */
     const char *role, *field; /* of turns: whose (NULL: everybody's) and which text of a turn is the symbol (NULL: "text") */
 } mn_symbols_opts;
-/* A reader of sequences: each line of transcripts is one (those without symbols are passed over), any other file is one. A file is
- * read twice where its alphabet is to be found, and never held; a pipe then is held. With an alphabet declared memory does not grow with
- * the input. A line of transcripts is held while it is read. 2 <= A <= 65536. Copies opts.
- * MN_ERR_INPUT (file, line and column): not UTF-8, NUL bytes, no symbols, only one distinct symbol or more than 65536, an alphabet
- * that names something twice; MN_ERR_USAGE: options that are not of the format; MN_ERR_IO; MN_ERR_MEMORY. */
+/* A reader of sequences: each line of transcripts is one (those without symbols are passed over), any other file is one. A file
+ * is read twice where its alphabet is to be found, and never held; a pipe then is held. With an alphabet declared memory does
+ * not grow with the input. A line of transcripts is held while it is read. 2 <= A <= 65536. Copies opts.
+ * MN_ERR_INPUT (file, line and column): not UTF-8, NUL bytes, no symbols, only one distinct symbol or more than 65536, an
+ * alphabet that names something twice; MN_ERR_USAGE: options that are not of the format; MN_ERR_IO; MN_ERR_MEMORY. */
 typedef struct mn_symbols mn_symbols;
 MN_CHECKED mn_status mn_symbols_open(mn_symbols **out, const mn_symbols_opts *opts, mn_err *err);
 void mn_symbols_free(mn_symbols *symbols);
@@ -203,7 +203,8 @@ mn_symbols_format mn_symbols_kind(const mn_symbols *symbols);            /* what
 size_t mn_symbols_alphabet(const mn_symbols *symbols);                   /* A */
 const char *mn_symbols_name(const mn_symbols *symbols, int32_t id);      /* UTF-8, valid as long as symbols */
 /* The next *n <= cap symbols of one sequence into ids: [cap], cap >= 1; *begins: its first is among them. *n = 0: the end.
- * Errors as of opening, and a symbol that is not in the alphabet; a file without symbols fails here if its alphabet was declared. */
+ * Errors as of opening, and a symbol that is not in the alphabet; a file without symbols fails here if its alphabet was
+ * declared. */
 MN_CHECKED mn_status mn_symbols_next(mn_symbols *symbols, int32_t *ids, size_t cap, size_t *n, bool *begins, mn_err *err);
 
 /* ---- context trees ------------------------------------------------------------------------------------------------- */
@@ -273,8 +274,12 @@ MN_CHECKED mn_status mn_tree_svg(const char *path, const mn_tree *tree, const mn
 MN_CHECKED mn_status mn_trees_json(char **out, const mn_model *bct, const mn_tree *trees, size_t n, const mn_tree *samples,
                                    size_t n_samples, mn_err *err);
 
-/* A bct as a file, versioned and checksummed; opening maps it into memory in time independent of its size. What is not
- * exactly what was saved is refused: MN_ERR_INPUT. */
+/* A bct as a file, versioned and checksummed, written so that path has the old file or the new one whole. Opening maps it into
+ * memory in time that does not grow with it: up to 16 MB all checksums are verified then, in larger files those of the header, of
+ * the alphabet and of the root, and each other block of some 64 KB before anything in it is used. What is not exactly what was saved
+ * is refused, MN_ERR_INPUT, at the latest by the function that would use it. The file must not be changed in place while it is open
+ * (saving over it is fine). Learning in place first copies it into memory, O(size). mn_model_sha256 is that of the header, whose
+ * hashes cover the rest. MN_ERR_IO, MN_ERR_MEMORY. */
 MN_CHECKED mn_status mn_bct_save(const mn_model *bct, const char *path, mn_err *err);
 MN_CHECKED mn_status mn_bct_open(mn_model **out, const char *path, mn_err *err);
 

@@ -1,5 +1,5 @@
-/* What fuzzers share: input as a file. Built with -DMN_SANITIZE=...,fuzzer-no-link by clang, each fuzz_NAME.c is a libFuzzer program;
- * else it is a test that replays the files of corpus/NAME (replay.c). */
+/* What fuzzers share: input as a file. Built with -DMN_SANITIZE=...,fuzzer-no-link by clang, each fuzz_NAME.c is a libFuzzer
+ * program; else it is a test that replays the files of corpus/NAME (replay.c). */
 #ifndef MN_FUZZ_H
 #define MN_FUZZ_H
 
@@ -16,12 +16,12 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define REQUIRE(condition)                                                              \
-    do {                                                                                \
-        if (!(condition)) {                                                             \
-            fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition);     \
-            abort();                                                                    \
-        }                                                                               \
+#define REQUIRE(condition)                                                          \
+    do {                                                                            \
+        if (!(condition)) {                                                         \
+            fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition); \
+            abort();                                                                \
+        }                                                                           \
     } while (0)
 
 /* A file in memory with these bytes, and its path; close(fd) removes it. */

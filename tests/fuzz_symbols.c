@@ -18,8 +18,7 @@ static long read_all(const mn_symbols_opts *opts, size_t cap)
         REQUIRE(A >= 2 && A <= 65536);
         while (n && (status = mn_symbols_next(s, ids, cap, &n, &begins, &err)) == MN_OK) {
             REQUIRE(n <= cap && (total || !n || begins));
-            for (size_t i = 0; i < n; i++)
-                REQUIRE(ids[i] >= 0 && (size_t)ids[i] < A && *mn_symbols_name(s, ids[i]));
+            for (size_t i = 0; i < n; i++) REQUIRE(ids[i] >= 0 && (size_t)ids[i] < A && *mn_symbols_name(s, ids[i]));
             total += (long)n;
         }
         mn_symbols_free(s);

@@ -16,7 +16,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     mn_symbols *s;
     if (!size) return 0;
     int fd = fuzz_file(path, data + 1, size - 1);
-    mn_symbols_opts opts = {.path = path, .format = MN_SYMBOLS_TRANSCRIPTS, .role = name_of(data[0]), .field = name_of(data[0] / 4)};
+    mn_symbols_opts opts = {
+        .path = path, .format = MN_SYMBOLS_TRANSCRIPTS, .role = name_of(data[0]), .field = name_of(data[0] / 4)};
     mn_status status = mn_symbols_open(&s, &opts, NULL);
     REQUIRE(status == MN_OK || status == MN_ERR_INPUT);
     for (A = status == MN_OK ? mn_symbols_alphabet(s) : 0; A && n;) {

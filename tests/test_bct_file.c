@@ -274,8 +274,20 @@ static void forge(unsigned char *data, size_t len, size_t at, const void *value,
 static void forged_headers_are_refused(void **state)
 {
     (void)state;
-    static const uint64_t values[] = {0, 1, 5, 65536, 65537, 1024, 1025, UINT32_MAX, (uint64_t)UINT32_MAX + 1, UINT64_MAX,
-                                      UINT64_MAX / 16, UINT64_MAX / 24 + 1, (uint64_t)1 << 60, (uint64_t)1 << 63};
+    static const uint64_t values[] = {0,
+                                      1,
+                                      5,
+                                      65536,
+                                      65537,
+                                      1024,
+                                      1025,
+                                      UINT32_MAX,
+                                      (uint64_t)UINT32_MAX + 1,
+                                      UINT64_MAX,
+                                      UINT64_MAX / 16,
+                                      UINT64_MAX / 24 + 1,
+                                      (uint64_t)1 << 60,
+                                      (uint64_t)1 << 63};
     size_t len;
     mn_model_free(saved(&(shape){4, 2, 40, 0, -1}));
     unsigned char *data = read_file(&len), *copy = malloc(len);
@@ -330,7 +342,8 @@ static void indices_that_lead_outside_are_refused(void **state)
     for (int i = 0; i < 3000; i++) {
         memcpy(copy, data, len);
         size_t at = 256 + 4 * mn_rng_below(&rng, (len - 256 - 48) / 4);
-        uint32_t value = mn_rng_below(&rng, 2) ? UINT32_MAX - (uint32_t)mn_rng_below(&rng, 3) : (uint32_t)mn_rng_below(&rng, 400);
+        uint32_t value = mn_rng_below(&rng, 2) ? UINT32_MAX - (uint32_t)mn_rng_below(&rng, 3)
+                                               : (uint32_t)mn_rng_below(&rng, 400);
         memcpy(copy + at, &value, 4);
         reseal(copy, len);
         write_file(copy, len);

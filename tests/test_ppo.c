@@ -92,7 +92,8 @@ static void make_world(world *w, mn_reg_kind kind, size_t N, size_t F, size_t H,
     fill(w->samples.target, N, 1, &rng);
     for (size_t i = 0; i < N; i++) fill_row(w, i, &rng);
     w->opts = (mn_ppo_opts){.kind = kind, .limit = .05, .embeddings = w->embeddings, .clip = .2, .epochs = 1, .minibatch = N,
-                            .learning_rate = 1e-3, .value_coefficient = .5, .kl_coefficient = .3, .normalise_advantage = true, .threads = 1};
+                            .learning_rate = 1e-3, .value_coefficient = .5, .share_deviation = .5, .kl_coefficient = .3,
+                            .normalise_advantage = true, .threads = 1};
 }
 
 static void free_world(world *w)
@@ -185,7 +186,7 @@ static double loss_double(const world *w, const double *params)
         policy_double(lp, &kl, o->kind, base, z, limit, V);
         double a = o->normalise_advantage ? ((double)s->advantage[i] - mean) / (sqrt(square) + 1e-8) : (double)s->advantage[i];
         if (o->kind == MN_REG_BUDGET && limit < INFINITY)
-            lp[s->chosen[i]] -= pow(((double)s->logit[i] - out[w->heads.O - 1] - (double)s->offset[i]) / MN_SHARE_DEVIATION, 2) / 2;
+            lp[s->chosen[i]] -= pow(((double)s->logit[i] - out[w->heads.O - 1] - (double)s->offset[i]) / o->share_deviation, 2) / 2;
         double r = exp(lp[s->chosen[i]] - (double)s->lp_old[i]), cut = fmin(fmax(r, 1 - o->clip), 1 + o->clip);
         loss += -fmin(r * a, cut * a) + o->value_coefficient * pow(value - (double)s->target[i], 2) / 2 + o->kl_coefficient * kl;
     }
@@ -503,14 +504,14 @@ static double play_bandit(world *w, double budget, double *nats, mn_rng *rng)
     mn_heads_actor_row(&w->heads, out, s->x);
     for (size_t i = 0; i < s->N; i++) {
         s->x[i] = 1;
-        s->logit[i] = out[4] + (float)(MN_SHARE_DEVIATION * mn_rng_normal(rng));
+        s->logit[i] = out[4] + (float)(.5 * mn_rng_normal(rng));
         bandit_policy(policy, nats, &s->limit[i], w, budget, out, s->logit[i]);
         assert_true(*nats <= budget);
         for (size_t v = 0; v < 4; v++) s->lp_cells[i * 4 + v] = s->lp_cells[v];
         for (size_t j = 0; j < 3; j++) s->ids[i * 3 + j] = (int32_t)j;
         s->offset[i] = 0;
         s->chosen[i] = (int32_t)mn_sample(policy, 4, mn_rng_uniform(rng));
-        s->lp_old[i] = (float)(policy[s->chosen[i]] + (budget < INFINITY ? mn_share_lp(s->logit[i], out[4]) : 0));
+        s->lp_old[i] = (float)(policy[s->chosen[i]] + (budget < INFINITY ? mn_share_lp(s->logit[i], out[4], .5) : 0));
         s->target[i] = s->chosen[i] == 2;
         s->advantage[i] = s->target[i] - mn_heads_critic_row(&w->heads, s->x + i);
     }

@@ -1,8 +1,10 @@
-"""The verb score against context-tree weighting written down as its definition: exact fractions, all of it anew for every symbol."""
+"""The verb score against context-tree weighting by its definition: exact fractions, all of it anew for every symbol."""
 import json
 import math
 import os
+import pathlib
 import random
+import re
 import subprocess
 from fractions import Fraction
 
@@ -27,7 +29,7 @@ def imitate(folder, *arguments):
 
 
 class Tree:
-    """The mixture over all trees of depth at most D by its recursion. data: pairs of a context, most recent first, and what came."""
+    """The mixture over all trees of depth at most D. data: pairs of a context, most recent symbol first, and what came."""
 
     def __init__(self, A, D, beta):
         self.A, self.D, self.beta, self.data = A, D, Fraction(beta), []
@@ -65,7 +67,7 @@ def default_beta(A):
 
 
 def expected(tree, sequences, train, learns=True, start=None):
-    """Losses, errors, last distribution: each symbol with D before it (or start in their place) after the first `train` of all."""
+    """Losses, errors, last distribution: each symbol with D before it (or start for them) after the first `train` of all."""
     losses, errors, seen, context = [], [], 0, None
     for sequence in sequences:
         history = [] if start is None else [start] * tree.D
@@ -240,7 +242,8 @@ def test_bytes(tmp_path, switching):
         file, "--bytes", "--train", 1000, *switching)
     assert list(whole) == ["log_loss_nats", "bits_per_symbol", "next", "scored", "symbols", "sequences"]
     assert (whole["scored"], first["scored"], rest["scored"]) == (3000, 1000, 2000)
-    assert 3000 * whole["log_loss_nats"] == pytest.approx(1000 * first["log_loss_nats"] + 2000 * rest["log_loss_nats"], rel=1e-12)
+    parts = 1000 * first["log_loss_nats"] + 2000 * rest["log_loss_nats"]
+    assert 3000 * whole["log_loss_nats"] == pytest.approx(parts, rel=1e-12)
     assert len(first["next"]) == 256 and math.fsum(first["next"]) == pytest.approx(1, abs=1e-12)
     longer = tmp_path / "longer"
     longer.write_bytes(data[:1001])
@@ -323,3 +326,17 @@ def test_bad_input(tmp_path):
         result = subprocess.run([PROGRAM, "score", str(text), "--depth", "1"], stdout=full, stderr=subprocess.PIPE, text=True)
     assert result.returncode == 4
     fails(4, "/dev/full: cannot be written: No space left on device", text, "--depth", 1, "--each", "/dev/full")
+
+
+def test_the_page_says_what_its_commands_print(tmp_path):
+    """docs/score.md, command by command."""
+    root = pathlib.Path(__file__).resolve().parent.parent
+    page = (root / "docs" / "score.md").read_text()
+    (tmp_path / "lessons.jsonl").write_text((root / "examples" / "lessons.jsonl").read_text())
+    environment = {**os.environ, "PATH": f"{pathlib.Path(PROGRAM).resolve().parent}:{os.environ['PATH']}"}
+    commands = re.findall(r"^\$ (.*)\n((?:(?!```|\$ ).*\n)*)", "\n".join(re.findall(r"```console\n(.*?```)", page, re.S)), re.M)
+    assert len(commands) == page.count("\n$ ") == 7
+    for command, printed in commands:
+        result = subprocess.run(["sh", "-c", command], cwd=tmp_path, env=environment, capture_output=True, text=True,
+                                timeout=60)
+        assert (result.returncode, result.stderr, result.stdout) == (0, "", printed), command

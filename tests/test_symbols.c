@@ -86,7 +86,11 @@ static void expect_failure(mn_status status, size_t line, size_t column, const c
 }
 
 #define WRITE(text) write_bytes(text, sizeof(text) - 1)
-#define ANY (mn_symbols_opts){0}
+#define ANY           \
+    (mn_symbols_opts) \
+    {                 \
+        0             \
+    }
 
 static void formats_are_told_by_the_beginning(void **state)
 {
@@ -109,7 +113,8 @@ static void formats_are_told_by_the_beginning(void **state)
     expect("|x y z ", ANY);
     WRITE("{ab}");
     expect("|{ a b } ", (mn_symbols_opts){.format = MN_SYMBOLS_CHARACTERS});
-    WRITE("\xEF\xBB\xBF" "0110"); /* a byte order mark */
+    WRITE("\xEF\xBB\xBF"
+          "0110"); /* a byte order mark */
     expect("|0 1 1 0 ", ANY);
     char ending[64];
     snprintf(ending, sizeof ending, "%s.jsonl", path);
@@ -135,8 +140,14 @@ static void alphabets_are_in_byte_order(void **state)
     const struct {
         const char *alphabet, *names[4];
         size_t n;
-    } declared[] = {{"TGCA", {"T", "G", "C", "A"}, 4}, {"no yes", {"no", "yes"}, 2},  {"  b,a\n", {"b", "a"}, 2},
-                    {"\xC3\xA4" "b", {"\xC3\xA4", "b"}, 2}, {",ab cd", {"ab", "cd"}, 2}};
+    } declared[] = {{"TGCA", {"T", "G", "C", "A"}, 4},
+                    {"no yes", {"no", "yes"}, 2},
+                    {"  b,a\n", {"b", "a"}, 2},
+                    {"\xC3\xA4"
+                     "b",
+                     {"\xC3\xA4", "b"},
+                     2},
+                    {",ab cd", {"ab", "cd"}, 2}};
     for (size_t i = 0; i < sizeof declared / sizeof *declared; i++) {
         assert_int_equal(mn_symbols_open(&s, &(mn_symbols_opts){.path = path, .alphabet = declared[i].alphabet}, NULL), MN_OK);
         assert_int_equal(mn_symbols_alphabet(s), declared[i].n);
@@ -192,7 +203,8 @@ static void tokens(void **state)
     static char text[4200];
     WRITE(",, yes,no\t maybe\r\n\n yes");
     expect("|yes no maybe yes ", opts);
-    WRITE("a b\n a b\xFF" "c");
+    WRITE("a b\n a b\xFF"
+          "c");
     expect_failure(MN_ERR_INPUT, 2, 4, "expected UTF-8, got the byte 0xFF (the bytes format takes anything)", opts);
     WRITE("a b\na b\0c");
     expect_failure(MN_ERR_INPUT, 2, 4, "expected text, got a NUL byte (the bytes format takes anything)", opts);
@@ -205,7 +217,8 @@ static void tokens(void **state)
     free(all);
     text[4096] = 'x';
     write_bytes(text, 4098);
-    expect_failure(MN_ERR_INPUT, 1, 1, "a token of more than 4096 bytes (of a text without separators: the characters format)", opts);
+    expect_failure(MN_ERR_INPUT, 1, 1, "a token of more than 4096 bytes (of a text without separators: the characters format)",
+                   opts);
     WRITE("left\nright  up");
     opts.alphabet = "left right";
     expect_failure(MN_ERR_INPUT, 2, 8, "\"up\" is not in the alphabet of 2 symbols: left right", opts);
@@ -241,8 +254,10 @@ static void transcripts(void **state)
     expect_failure(MN_ERR_INPUT, 2, 0, "\"Go on.\" is not in the alphabet of 3 symbols: Hi. Oh? No.",
                    (mn_symbols_opts){.alphabet = "Hi. Oh? No."});
     WRITE("a b");
-    expect_failure(MN_ERR_USAGE, 0, 0, "a role or a field is chosen, but these are not transcripts", (mn_symbols_opts){.role = "t"});
-    expect_failure(MN_ERR_USAGE, 0, 0, "a role or a field is chosen, but these are not transcripts", (mn_symbols_opts){.field = "t"});
+    expect_failure(MN_ERR_USAGE, 0, 0, "a role or a field is chosen, but these are not transcripts",
+                   (mn_symbols_opts){.role = "t"});
+    expect_failure(MN_ERR_USAGE, 0, 0, "a role or a field is chosen, but these are not transcripts",
+                   (mn_symbols_opts){.field = "t"});
 }
 
 static void wrong_transcripts(void **state)
@@ -275,8 +290,8 @@ static void wrong_transcripts(void **state)
 static void too_few_and_too_many(void **state)
 {
     (void)state;
-    static const mn_symbols_format formats[] = {MN_SYMBOLS_AUTO, MN_SYMBOLS_CHARACTERS, MN_SYMBOLS_TOKENS, MN_SYMBOLS_TRANSCRIPTS,
-                                                MN_SYMBOLS_BYTES};
+    static const mn_symbols_format formats[] = {MN_SYMBOLS_AUTO, MN_SYMBOLS_CHARACTERS, MN_SYMBOLS_TOKENS,
+                                                MN_SYMBOLS_TRANSCRIPTS, MN_SYMBOLS_BYTES};
     WRITE("");
     for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
         expect_failure(MN_ERR_INPUT, 0, 0, "no symbols: expected at least one", (mn_symbols_opts){.format = formats[i]});
@@ -291,7 +306,8 @@ static void too_few_and_too_many(void **state)
     expect("|a a a a ", (mn_symbols_opts){.alphabet = "ab"});
     expect_failure(MN_ERR_INPUT, 0, 0, "only one symbol, \"a\": expected at least two in the alphabet",
                    (mn_symbols_opts){.alphabet = "a"});
-    expect_failure(MN_ERR_INPUT, 0, 0, "only one symbol: expected at least two in the alphabet", (mn_symbols_opts){.alphabet = ""});
+    expect_failure(MN_ERR_INPUT, 0, 0, "only one symbol: expected at least two in the alphabet",
+                   (mn_symbols_opts){.alphabet = ""});
     expect_failure(MN_ERR_INPUT, 0, 0, "alphabet: the symbol \"a\" is there twice", (mn_symbols_opts){.alphabet = "aba"});
     expect_failure(MN_ERR_INPUT, 0, 0, "alphabet: expected UTF-8", (mn_symbols_opts){.alphabet = "ab\xC3"});
     FILE *f = fopen(path, "w");
@@ -505,12 +521,18 @@ static void memory_may_end_on_a_pipe(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(formats_are_told_by_the_beginning), cmocka_unit_test(alphabets_are_in_byte_order),
-        cmocka_unit_test(alphabets_come_from_models),        cmocka_unit_test(characters),
-        cmocka_unit_test(tokens),                            cmocka_unit_test(bytes),
-        cmocka_unit_test(transcripts),                       cmocka_unit_test(wrong_transcripts),
-        cmocka_unit_test(too_few_and_too_many),              cmocka_unit_test(blocks_make_no_difference),
-        cmocka_unit_test(pipes),                             cmocka_unit_test(memory_may_end_anywhere),
+        cmocka_unit_test(formats_are_told_by_the_beginning),
+        cmocka_unit_test(alphabets_are_in_byte_order),
+        cmocka_unit_test(alphabets_come_from_models),
+        cmocka_unit_test(characters),
+        cmocka_unit_test(tokens),
+        cmocka_unit_test(bytes),
+        cmocka_unit_test(transcripts),
+        cmocka_unit_test(wrong_transcripts),
+        cmocka_unit_test(too_few_and_too_many),
+        cmocka_unit_test(blocks_make_no_difference),
+        cmocka_unit_test(pipes),
+        cmocka_unit_test(memory_may_end_anywhere),
         cmocka_unit_test(memory_may_end_on_a_pipe),
     };
     return cmocka_run_group_tests(tests, make_file, remove_file);

@@ -55,4 +55,4 @@ def test_the_models_file_is_part_of_the_run(tmp_path):
     path.write_text(path.read_text().replace('"weights_sha256": "', '"weights_sha256": "0'))
     for verb in (["audit"], ["train", "--resume"]):
         result = run(*verb, tmp_path / "run")
-        assert result.returncode == 3 and "weights have changed" in result.stderr
+        assert result.returncode == 3 and "has changed since this run began (weights_sha256" in result.stderr

@@ -134,6 +134,18 @@ bool mn_file_exists(const char *path)
     return access(path, F_OK) == 0;
 }
 
+static void write_hex(char hex[65], const unsigned char sum[crypto_hash_sha256_BYTES])
+{
+    for (size_t i = 0; i < crypto_hash_sha256_BYTES; i++) snprintf(hex + 2 * i, 3, "%02x", sum[i]);
+}
+
+void mn_sha256(char hex[65], const void *data, size_t len)
+{
+    unsigned char sum[crypto_hash_sha256_BYTES];
+    crypto_hash_sha256(sum, data, len);
+    write_hex(hex, sum);
+}
+
 static mn_status hash(char hex[65], int fd, char *chunk, size_t size, const char *path, mn_err *err)
 {
     crypto_hash_sha256_state state;
@@ -143,7 +155,7 @@ static mn_status hash(char hex[65], int fd, char *chunk, size_t size, const char
     while ((got = read_fully(fd, chunk, size)) > 0) crypto_hash_sha256_update(&state, (unsigned char *)chunk, (size_t)got);
     if (got < 0) return failed(err, path, "read");
     crypto_hash_sha256_final(&state, sum);
-    for (size_t i = 0; i < sizeof sum; i++) snprintf(hex + 2 * i, 3, "%02x", sum[i]);
+    write_hex(hex, sum);
     return MN_OK;
 }
 

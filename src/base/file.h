@@ -8,8 +8,9 @@
 
 /* Appends the file's bytes to buf; pipes too. MN_ERR_IO, MN_ERR_MEMORY. */
 MN_CHECKED mn_status mn_file_read(mn_buf *buf, const char *path, mn_err *err);
-/* A file that is made in pieces. Whoever looks, also after a crash, finds the old file or the new one whole: PATH.tmp is written,
- * fsynced, renamed, the folder fsynced. One writer a path at a time; what a kill leaves in PATH.tmp is overwritten by the next. */
+/* A file that is made in pieces. Whoever looks, also after a crash, finds the old file or the new one whole: PATH.tmp is
+ * written, fsynced, renamed, the folder fsynced. One writer a path at a time; what a kill leaves in PATH.tmp is overwritten
+ * by the next. */
 typedef struct mn_file_out {
     int fd;
     const char *path; /* borrowed */
@@ -31,6 +32,8 @@ void mn_file_give_up(mn_file_out *out);
 MN_CHECKED mn_status mn_file_write_atomic(const char *path, const void *data, size_t len, mn_err *err);
 /* Something of that name exists and can be seen. */
 bool mn_file_exists(const char *path);
+/* SHA-256 of len bytes in 64 hex digits. */
+void mn_sha256(char hex[65], const void *data, size_t len);
 /* SHA-256 of the file's bytes in 64 hex digits. MN_ERR_IO. */
 MN_CHECKED mn_status mn_file_sha256(char hex[65], const char *path, mn_err *err);
 /* Writes to out the path of a file in the cache folder: $MIGHTNT_CACHE, else $XDG_CACHE_HOME/mightnt, else ~/.cache/mightnt;

@@ -46,12 +46,13 @@ mn_status mn_lane_open(mn_lane *lane, const mn_setup *setup, const mn_model *mod
  * its last symbol, whose result each episode needs for itself. */
 static mn_status open_root(mn_root *root, const mn_setup *setup, mn_worker *worker, const mn_model *model, mn_err *err)
 {
-    const char *prompt = setup->settings->world.prompt;
+    const char *prompt = setup->prompt;
     mn_lane all = {0};
     MN_TRY(mn_session_begin(&root->session, worker, err));
     mn_status status = feed(&all, model, prompt, strlen(prompt), true, err);
     root->whole = setup->openings.n == 1;
     if (status == MN_OK && root->whole) status = mn_lane_open(&all, setup, model, &setup->openings.items[0], err);
+    root->whole = root->whole && all.n;
     if (status == MN_OK && root->whole) root->last = all.queue[--all.n];
     if (status == MN_OK) status = mn_session_append(root->session, all.queue, all.n, err);
     if (status == MN_OK) status = mn_advance(&root->session, 1, err);

@@ -89,9 +89,9 @@ double mn_share(float logit)
     return 1 / (1 + exp(-(double)logit));
 }
 
-double mn_share_lp(float logit, float mean)
+double mn_share_lp(float logit, float mean, double deviation)
 {
-    double z = ((double)logit - (double)mean) / MN_SHARE_DEVIATION;
+    double z = ((double)logit - (double)mean) / deviation;
     return -z * z / 2;
 }
 

@@ -35,11 +35,10 @@ float mn_heads_critic_row(const mn_heads *heads, const float *x);
 void mn_heads_scores_row(const mn_heads *heads, double *scores, const float *actor, const float *embeddings, const int32_t *ids, size_t M);
 /* The share of what remains that a decision may spend is drawn, so that policy gradients credit spending like any other action: its
  * logit is normal around the actor's last output plus an offset. */
-#define MN_SHARE_DEVIATION .5
 /* 1/(1 + exp(-logit)). */
 double mn_share(float logit);
 /* ln of the density of a logit drawn around mean, up to a constant. */
-double mn_share_lp(float logit, float mean);
+double mn_share_lp(float logit, float mean, double deviation);
 
 /* Adam's moments of n parameters. */
 typedef struct mn_adam {

@@ -270,13 +270,13 @@ static mn_status learn_tilt(const update *u, seat *s, size_t sample, const float
     mn_heads_scores_row(u->heads, s->scores, out, o->embeddings, all->ids + sample * all->M, all->M);
     for (size_t v = 0; v < u->V; v++) s->base[v] = (double)all->lp_cells[sample * u->V + v] - u->log_sum[sample];
     MN_TRY(mn_regularize(o->kind, s->policy, &lambda, &nats, s->base, s->scores, &limit, 1, u->V, err));
-    double gradient = surrogate(u, sample, s->policy[cell] + (drawn ? mn_share_lp(logit, mean) : 0), sum) * u->share;
+    double gradient = surrogate(u, sample, s->policy[cell] + (drawn ? mn_share_lp(logit, mean, o->share_deviation) : 0), sum) * u->share;
     s->d_policy[cell] = gradient;
     MN_TRY(mn_regularize_backward(o->kind, s->d_scores, NULL, s->d_policy, &d_nats, s->policy, &lambda, s->base, s->scores,
                                   &limit, 1, u->V, err));
     s->d_policy[cell] = 0;
     for (size_t v = 0; v < u->V; v++) s->p[v] = (float)s->d_scores[v];
-    *d_logit = drawn ? (float)(gradient * ((double)logit - (double)mean) / (MN_SHARE_DEVIATION * MN_SHARE_DEVIATION)) : 0;
+    *d_logit = drawn ? (float)(gradient * ((double)logit - (double)mean) / (o->share_deviation * o->share_deviation)) : 0;
     sum->nats += nats;
     sum->lambda += lambda;
     return MN_OK;

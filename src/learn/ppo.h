@@ -31,6 +31,7 @@ typedef struct mn_ppo_opts {
     size_t epochs, minibatch;
     double learning_rate;
     double value_coefficient;
+    double share_deviation;   /* of the logits that were drawn; > 0 where the kind is budget */
     double kl_coefficient;    /* times KL(policy || base) of each decision, in the loss */
     double max_grad_norm;     /* gradients are scaled down to this norm; 0 or INFINITY: never */
     bool normalise_advantage; /* over all samples: mean 0, deviation 1 */

@@ -103,20 +103,28 @@ typedef struct decision {
     double lp_share; /* ln of the logit's density */
 } decision;
 
+/* What is left is first shared out evenly over so many tokens: of text, all that may come; of moves, the agent's, of which the last
+ * one may spend nearly all (the share is 1/(1 + exp(-mean)), so that 1 in n has the odds n - 1). */
+static double to_come(const mn_setup *setup, const mn_place *place)
+{
+    size_t tokens = place->tokens - place->t;
+    return setup->rules.moves ? (double)((tokens + 1) / 2 - 1) + 1. / 16 : (double)tokens;
+}
+
 /* The nats this token may spend: a drawn share of what remains, or the regulariser's own limit. */
 static void set_limit(decision *d, const mn_setup *setup, float mean, uint64_t episode, const mn_place *place)
 {
     const mn_settings *s = setup->settings;
     mn_rng rng = mn_rng_split((uint64_t)s->seed, episode, MN_STREAM_SHARE);
     rng.draw = (uint32_t)(2 * place->t);
-    d->offset = (float)-log((double)(place->tokens - place->t));
+    d->offset = (float)-log(to_come(setup, place));
     mean += d->offset;
-    d->logit = mean + (float)(MN_SHARE_DEVIATION * mn_rng_normal(&rng));
+    d->logit = mean + (float)(s->ppo.share_deviation * mn_rng_normal(&rng));
     d->share = mn_share(d->logit);
     d->limit = s->regularizer.type == MN_REG_BUDGET ? place->remaining : s->regularizer.limit;
     if (d->limit == INFINITY || s->regularizer.type != MN_REG_BUDGET) return;
     d->limit *= d->share;
-    d->lp_share = mn_share_lp(d->logit, mean);
+    d->lp_share = mn_share_lp(d->logit, mean, s->ppo.share_deviation);
 }
 
 /* The policy over the cells of the present context, into hand->lp_policy. */
@@ -195,6 +203,11 @@ static mn_status tell(mn_hand *hand, mn_slot *slot, size_t lane, int32_t id, con
 {
     const mn_model *models[2] = {hand->setup->base, hand->setup->speaker};
     const mn_chat *chat = &slot->chat;
+    if (hand->setup->rules.moves) { /* both models have the same symbols */
+        for (size_t l = 0; l < hand->lanes; l++) MN_TRY(mn_lane_push(&slot->lanes[l], id, err));
+        slot->turn_from = chat->text.len;
+        return MN_OK;
+    }
     if (!event->ended) return mn_lane_push(&slot->lanes[lane], id, err);
     MN_TRY(mn_lane_feed(&slot->lanes[lane], models[lane], chat->text.data + event->tail, event->tail_len, err));
     for (size_t l = 0; l < hand->lanes; l++)
@@ -303,7 +316,10 @@ static mn_status advance(mn_hand *hand, size_t l, mn_err *err)
         mn_slot *slot = &hand->slots[i];
         mn_lane *lane = &slot->lanes[l];
         if (!slot->busy) continue;
-        if (lane->at < lane->n) MN_TRY(mn_session_append(lane->session, &lane->queue[lane->at++], 1, err));
+        if (lane->at < lane->n) {
+            const int32_t *id = &lane->queue[lane->at++];
+            MN_TRY(hand->setup->learns ? mn_session_learn(lane->session, id, 1, err) : mn_session_append(lane->session, id, 1, err));
+        }
         hand->batch[n++] = lane->session;
     }
     hand->decoded += n;

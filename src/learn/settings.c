@@ -25,6 +25,9 @@ const mn_key mn_settings_keys[] = {
     {"speaker.path", MN_KEY_PATH, AT(speaker.path), "", 0, 0, NULL, "who speaks the other role; empty: the base model"},
     MODEL_KEYS("speaker", speaker),
 
+    {"world.plan", MN_KEY_PATH, AT(world.plan), "", 0, 0, NULL,
+     "a plan's configuration (docs/planning.md): its imitator is the base policy, its world answers and rewards; of the keys of world only "
+     "exchanges then counts, in place of the plan's turns; empty: a conversation in text"},
     {"world.agent", MN_KEY_STR, AT(world.agent), "teacher", 0, 0, NULL, "the role that the agent plays"},
     {"world.other", MN_KEY_STR, AT(world.other), "student", 0, 0, NULL, "the role whose turns are rewarded"},
     {"world.first", MN_KEY_CHOICE, AT(world.first), "agent", 0, 0, "agent|other", "who opens after the prompt"},
@@ -66,6 +69,8 @@ const mn_key mn_settings_keys[] = {
      "scores through the model's token embeddings, projected to this width; 0: a score a symbol (small alphabets)"},
     {"ppo.features", MN_KEY_INT, AT(ppo.features), "248", 1, 65536, NULL, "width that the model's features are projected to"},
     {"ppo.hidden", MN_KEY_INT, AT(ppo.hidden), "128", 1, 4096, NULL, "width of the two hidden layers of actor and critic"},
+    {"ppo.share_deviation", MN_KEY_NUM, AT(ppo.share_deviation), "0.5", 1e-3, 10, NULL,
+     "standard deviation of the logit of the share of what remains that a token may spend: exploration"},
     {"ppo.epochs", MN_KEY_INT, AT(ppo.epochs), "4", 1, 1000, NULL, "passes over a step's samples"},
     {"ppo.minibatch", MN_KEY_INT, AT(ppo.minibatch), "1024", 1, 1e6, NULL, "samples of one Adam step"},
     {"ppo.learning_rate", MN_KEY_NUM, AT(ppo.learning_rate), "0.002", 0, 10, NULL, "of Adam"},
@@ -84,5 +89,7 @@ mn_status mn_settings_check(const mn_settings *s, mn_err *err)
         return mn_fail(err, MN_ERR_INPUT, "model.type is table: expected a file in model.path");
     if (s->ppo.embedding == 0 && s->ppo.cells > 4096)
         return mn_fail(err, MN_ERR_INPUT, "ppo.embedding is 0, a score a symbol: expected ppo.cells of at most 4096");
+    if (*s->world.plan && (*s->model.path || *s->speaker.path))
+        return mn_fail(err, MN_ERR_INPUT, "world.plan has its own models: expected no %s", *s->model.path ? "model.path" : "speaker.path");
     return MN_OK;
 }

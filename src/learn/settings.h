@@ -13,7 +13,7 @@ typedef struct mn_settings {
         double temperature;
     } model, speaker;
     struct {
-        char *agent, *other, *prompt, *transcripts;
+        char *plan, *agent, *other, *prompt, *transcripts;
         int first;
         int64_t opening_turns, tokens, exchanges, positions;
     } world;
@@ -31,7 +31,7 @@ typedef struct mn_settings {
     } regularizer;
     struct {
         int64_t cells, embedding, features, hidden, epochs, minibatch;
-        double learning_rate, clip, lambda, value_coefficient, max_grad_norm;
+        double share_deviation, learning_rate, clip, lambda, value_coefficient, max_grad_norm;
     } ppo;
 } mn_settings;
 

@@ -23,6 +23,40 @@ static mn_status open_model(mn_model **out, int type, const char *path, const ch
     return mn_lm_open(out, &opts, err);
 }
 
+/* What the base policy is learnt from: the plan's settings and its demonstrations. */
+static mn_status hash_plan(mn_setup *setup, mn_err *err)
+{
+    const mn_demonstrations *d = &setup->planned.demonstrations;
+    mn_buf buf = {0};
+    size_t n = d->n ? d->ends[d->n - 1] : 0;
+    mn_status status = mn_config_json(&buf, &setup->plan, mn_plan_settings_keys, mn_plan_settings_n);
+    if (status == MN_OK) status = mn_buf_put(&buf, (const char *)d->ids, n * sizeof *d->ids);
+    if (status == MN_OK) status = mn_buf_put(&buf, (const char *)d->ends, d->n * sizeof *d->ends);
+    if (status == MN_OK) mn_sha256(setup->plan_sha256, buf.data, buf.len);
+    mn_buf_free(&buf);
+    return status == MN_OK ? MN_OK : mn_fail(err, status, "out of memory");
+}
+
+/* The models of a plan, and its conversation: moves in place of text. */
+static mn_status open_plan(mn_setup *setup, mn_err *err)
+{
+    const mn_settings *s = setup->settings;
+    mn_plan_settings *plan = &setup->plan;
+    MN_TRY(mn_plan_settings_load(plan, s->world.plan, NULL, 0, err));
+    setup->plan_open = true;
+    if (s->world.exchanges) plan->turns = s->world.exchanges;
+    MN_TRY(mn_plan_models_open(&setup->planned, plan, err));
+    if (setup->planned.pessimist)
+        return mn_fail_at(err, MN_ERR_INPUT, s->world.plan, 0, 0,
+                          "its base policy asks for help, which training cannot: expected a plan without alpha");
+    setup->base = setup->planned.base;
+    setup->speaker = setup->planned.world.table;
+    setup->learns = plan->switching && plan->learn_from == MN_LEARN_ALL;
+    MN_TRY(hash_plan(setup, err));
+    const char *const *roles = (const char *const *)setup->planned.world.roles;
+    return mn_chat_rules_moves(&setup->rules, roles[MN_AGENT], roles[MN_OTHER], (size_t)plan->turns, err);
+}
+
 static mn_status open_models(mn_setup *setup, mn_err *err)
 {
     const mn_settings *s = setup->settings;
@@ -41,7 +75,8 @@ static mn_status open_reward(mn_setup *setup, mn_err *err)
     const mn_settings *s = setup->settings;
     bool own_lexicon = *s->reward.lexicon;
     mn_reward_opts opts = {
-        .kind = (mn_reward_kind)s->reward.type,
+        .kind = setup->plan_open ? MN_REWARD_MOVES : (mn_reward_kind)s->reward.type,
+        .classroom = &setup->planned.world,
         .lexicon = own_lexicon ? s->reward.lexicon : NULL,
         .emoji = own_lexicon || *s->reward.emoji ? s->reward.emoji : NULL,
         .judge = setup->judge,
@@ -97,7 +132,7 @@ static mn_status open_embeddings(mn_setup *setup, mn_err *err)
 static mn_status measure(const mn_setup *setup, const mn_model *model, size_t *opening, size_t *label, mn_err *err)
 {
     size_t prompt, n;
-    const char *text = setup->settings->world.prompt;
+    const char *text = setup->prompt;
     MN_TRY(mn_model_tokenize(model, NULL, 0, &prompt, text, strlen(text), true, err));
     *opening = *label = 0;
     for (int i = 0; i < 2; i++) {
@@ -118,7 +153,7 @@ static mn_status choose_positions(mn_setup *setup, mn_err *err)
     const mn_settings *s = setup->settings;
     mn_model *models[2] = {setup->base, setup->speaker};
     for (size_t i = 0; i < 2; i++) {
-        size_t opening, label, T = (size_t)s->world.tokens, limit = mn_model_longest(models[i]);
+        size_t opening, label, T = setup->rules.tokens, limit = mn_model_longest(models[i]);
         MN_TRY(measure(setup, models[i], &opening, &label, err));
         size_t room = label + PIECE_ROOM, want = s->world.positions ? (size_t)s->world.positions : opening + T * 5 / 2 + room;
         if (want > limit) want = limit;
@@ -131,15 +166,29 @@ static mn_status choose_positions(mn_setup *setup, mn_err *err)
     return MN_OK;
 }
 
-mn_status mn_setup_open(mn_setup *setup, const mn_settings *s, mn_err *err)
+/* In a world of moves there is one: nothing. */
+static mn_status open_openings(mn_setup *setup, mn_err *err)
 {
-    *setup = (mn_setup){.settings = s};
-    MN_TRY(mn_settings_check(s, err));
+    const mn_settings *s = setup->settings;
+    if (setup->plan_open) return mn_openings_load(&setup->openings, &setup->rules, "", 1, MN_AGENT, err);
+    return mn_openings_load(&setup->openings, &setup->rules, s->world.transcripts, (size_t)s->world.opening_turns, s->world.first,
+                            err);
+}
+
+static mn_status open_conversation(mn_setup *setup, mn_err *err)
+{
+    const mn_settings *s = setup->settings;
     MN_TRY(mn_chat_rules_new(&setup->rules, s->world.agent, s->world.other, (size_t)s->world.tokens, (size_t)s->world.exchanges,
                              err));
-    MN_TRY(mn_openings_load(&setup->openings, &setup->rules, s->world.transcripts, (size_t)s->world.opening_turns,
-                            s->world.first, err));
-    MN_TRY(open_models(setup, err));
+    return open_models(setup, err);
+}
+
+mn_status mn_setup_open(mn_setup *setup, const mn_settings *s, mn_err *err)
+{
+    *setup = (mn_setup){.settings = s, .prompt = *s->world.plan ? "" : s->world.prompt};
+    MN_TRY(mn_settings_check(s, err));
+    MN_TRY(*s->world.plan ? open_plan(setup, err) : open_conversation(setup, err));
+    MN_TRY(open_openings(setup, err));
     MN_TRY(open_reward(setup, err));
     MN_TRY(find_ends(setup, 0, setup->base, err));
     MN_TRY(find_ends(setup, 1, setup->speaker, err));
@@ -154,8 +203,12 @@ void mn_setup_free(mn_setup *setup)
 {
     mn_reward_free(setup->reward);
     if (setup->judge != setup->base) mn_model_free(setup->judge);
-    if (setup->speaker != setup->base) mn_model_free(setup->speaker);
-    mn_model_free(setup->base);
+    if (!setup->plan_open && setup->speaker != setup->base) mn_model_free(setup->speaker);
+    if (!setup->plan_open) mn_model_free(setup->base);
+    if (setup->plan_open) {
+        mn_plan_models_free(&setup->planned);
+        mn_config_free(&setup->plan, mn_plan_settings_keys, mn_plan_settings_n);
+    }
     mn_chat_rules_free(&setup->rules);
     mn_openings_free(&setup->openings);
     mn_features_free(&setup->features);

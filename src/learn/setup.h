@@ -4,15 +4,22 @@
 #define MN_SETUP_H
 
 #include "learn/features.h"
+#include "learn/plan_models.h"
 #include "learn/settings.h"
 #include "world/openings.h"
 #include "world/reward.h"
 
 typedef struct mn_setup {
     const mn_settings *settings; /* borrowed */
+    mn_plan_settings plan;       /* and what they name, where world.plan is given */
+    mn_plan_models planned;
+    char plan_sha256[65];        /* of both; "" where it is not */
+    bool plan_open;              /* it is: base, speaker and reward are the plan's */
+    bool learns;                 /* the base learns what it is told */
     mn_model *base, *speaker;    /* the same where one model speaks both roles */
     mn_model *judge;             /* NULL, the base, or its own */
     mn_chat_rules rules;
+    const char *prompt;          /* "" in a plan's world */
     mn_openings openings;
     mn_reward *reward;
     mn_features features;        /* frozen by the trainer after step 0 */

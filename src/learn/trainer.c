@@ -174,6 +174,7 @@ static mn_ppo_opts ppo_opts(const mn_trainer *t)
         .epochs = (size_t)s->ppo.epochs,
         .minibatch = (size_t)s->ppo.minibatch,
         .learning_rate = s->ppo.learning_rate,
+        .share_deviation = s->ppo.share_deviation,
         .value_coefficient = s->ppo.value_coefficient,
         .max_grad_norm = s->ppo.max_grad_norm,
         .normalise_advantage = true,

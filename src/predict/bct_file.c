@@ -107,11 +107,25 @@ static mn_status put_texts(writer *w, const mn_bct *b, size_t names_bytes, mn_er
 static header header_of(const mn_bct *b, size_t n_entries)
 {
     size_t last = b->name_at[b->model.A - 1];
-    header h = {.version = VERSION, .order = ORDER, .node_size = sizeof(mn_bct_node), .entry_size = sizeof(mn_bct_entry),
-                .A = b->model.A, .D = b->D, .n_entries = n_entries, .n_nodes = b->store.n_nodes,
-                .names_bytes = last + strlen(b->names + last) + 1, .known = b->known, .symbols = b->symbols,
-                .predicted = b->predicted, .members = b->members, .beta = b->beta, .log_beta = b->log_beta,
-                .log_rest = b->log_rest, .fresh = b->fresh, .start = b->start, .dense = b->store.dense};
+    header h = {.version = VERSION,
+                .order = ORDER,
+                .node_size = sizeof(mn_bct_node),
+                .entry_size = sizeof(mn_bct_entry),
+                .A = b->model.A,
+                .D = b->D,
+                .n_entries = n_entries,
+                .n_nodes = b->store.n_nodes,
+                .names_bytes = last + strlen(b->names + last) + 1,
+                .known = b->known,
+                .symbols = b->symbols,
+                .predicted = b->predicted,
+                .members = b->members,
+                .beta = b->beta,
+                .log_beta = b->log_beta,
+                .log_rest = b->log_rest,
+                .fresh = b->fresh,
+                .start = b->start,
+                .dense = b->store.dense};
     memcpy(h.magic, MAGIC, sizeof h.magic);
     return h;
 }
@@ -156,7 +170,7 @@ mn_status mn_bct_save(const mn_model *bct, const char *path, mn_err *err)
 
 /* What of a mapped tree is known to be as it was saved. */
 struct mn_bct_unchecked {
-    const unsigned char *table;  /* [blocks,HASH]: those of the entries, then of the nodes */
+    const unsigned char *table; /* [blocks,HASH]: those of the entries, then of the nodes */
     size_t entry_blocks, blocks;
     _Atomic unsigned char good[]; /* [blocks] */
 };
@@ -224,8 +238,8 @@ mn_status mn_bct_check_way(const mn_bct *b, const int32_t *context, size_t lengt
     }
 }
 
-/* With every block good: entries stand in the order of their nodes, each node has as many as it says, and children come after their
- * parents. So learning, which trusts these, stays inside, and no way is endless, even in a file that somebody has made up. */
+/* With every block good: entries stand in the order of their nodes, each node has as many as it says, and children come after
+ * their parents. So learning, which trusts these, stays inside, and no way is endless, even in a file that was made up. */
 static mn_status check_shape(const mn_bct *b, mn_err *err)
 {
     size_t at = !b->store.dense, n;
@@ -235,7 +249,8 @@ static mn_status check_shape(const mn_bct *b, mn_err *err)
         uint32_t used = 0;
         if (n && v->block != at) return changed(b, v, err);
         for (size_t k = 0; k < n; k++) {
-            if ((e[k].child && e[k].child <= i) || (b->store.dense && e[k].key && e[k].key != k + 1)) return changed(b, &e[k], err);
+            if ((e[k].child && e[k].child <= i) || (b->store.dense && e[k].key && e[k].key != k + 1))
+                return changed(b, &e[k], err);
             used += e[k].key != 0;
         }
         if (used != v->used) return changed(b, v, err);
@@ -283,6 +298,7 @@ static bool sizes_fit(const header *h, uint64_t size)
     const uint64_t most = UINT32_MAX;
     if (h->A < 2 || h->A > 65536 || h->D > 1024 || h->known > h->D || h->dense > 1) return false;
     if (!h->n_nodes || h->n_nodes > most || !h->n_entries || h->n_entries > most || h->names_bytes > size) return false;
+    if (h->members > 1 << 20) return false;
     if (h->dense && h->n_entries != h->n_nodes * h->A) return false;
     if (h->start < -1 || h->start >= (int64_t)h->A) return false;
     uint64_t blocks = blocks_of(h->n_entries) + blocks_of(h->n_nodes) + 1;
@@ -297,7 +313,8 @@ static mn_status map(header *h, void **mapping, size_t *size, const char *path, 
     if (!S_ISREG(about.st_mode)) return refuse(err, path, "not a file: a saved context tree is mapped into memory");
     ssize_t got = pread(fd, h, sizeof *h, 0);
     if (got < 0) return mn_fail_at(err, MN_ERR_IO, path, 0, 0, "cannot be read: %s", strerror(errno));
-    if ((size_t)got >= sizeof MAGIC && memcmp(h->magic, MAGIC, sizeof MAGIC) != 0) return refuse(err, path, "not a saved context tree");
+    if ((size_t)got >= sizeof MAGIC && memcmp(h->magic, MAGIC, sizeof MAGIC) != 0)
+        return refuse(err, path, "not a saved context tree");
     if ((size_t)got < sizeof *h) return refuse(err, path, "not a saved context tree: too short");
     MN_TRY(check_header(h, path, err));
     if (!sizes_fit(h, (uint64_t)about.st_size)) return refuse(err, path, "damaged: shorter or longer than it was saved");
@@ -359,9 +376,13 @@ static void enter(mn_bct *b, const header *h, void *mapping, size_t size)
 {
     unsigned char *at = (unsigned char *)mapping + sizeof *h;
     mn_bct_store_free(&b->store);
-    b->store = (mn_bct_store){.A = h->A, .dense = h->dense, .mapped = true,
-                              .n_nodes = h->n_nodes, .room_nodes = h->n_nodes,
-                              .n_entries = h->n_entries, .room_entries = h->n_entries,
+    b->store = (mn_bct_store){.A = h->A,
+                              .dense = h->dense,
+                              .mapped = true,
+                              .n_nodes = h->n_nodes,
+                              .room_nodes = h->n_nodes,
+                              .n_entries = h->n_entries,
+                              .room_entries = h->n_entries,
                               .entries = (mn_bct_entry *)(void *)at,
                               .nodes = (mn_bct_node *)(void *)(at + h->n_entries * sizeof(mn_bct_entry))};
     b->mapping = mapping;
@@ -387,7 +408,8 @@ static mn_status check_opened(mn_bct *b, const unsigned char *table, const char 
 
 static mn_status open_mapped(mn_bct **out, const header *h, void *mapping, size_t size, const char *path, mn_err *err)
 {
-    size_t blocks = blocks_of(h->n_entries) + blocks_of(h->n_nodes) + 1, texts_len = h->known * sizeof(int32_t) + h->names_bytes;
+    size_t blocks = blocks_of(h->n_entries) + blocks_of(h->n_nodes) + 1,
+           texts_len = h->known * sizeof(int32_t) + h->names_bytes;
     const unsigned char *table = (unsigned char *)mapping + size - HASH * blocks, *texts = table - texts_len;
     unsigned char hash[HASH];
     hash_of(hash, table, HASH * blocks);
@@ -399,7 +421,7 @@ static mn_status open_mapped(mn_bct **out, const header *h, void *mapping, size_
     enter(*out, h, mapping, size);
     status = check_opened(*out, table, path, err);
     for (size_t i = 0; i < sizeof h->seal; i++) snprintf((*out)->model.sha256 + 2 * i, 3, "%02x", h->seal[i]);
-    memcpy((*out)->model.weights_sha256, (*out)->model.sha256, sizeof (*out)->model.sha256);
+    memcpy((*out)->model.weights_sha256, (*out)->model.sha256, sizeof(*out)->model.sha256);
     if (status != MN_OK) mn_bct_free(&(*out)->model);
     return status;
 }

@@ -8,9 +8,9 @@ enum { MN_NAMES_MOST = 65536 };
 
 /* Start from {0}. Not changed by finding. */
 typedef struct mn_names {
-    mn_buf text;      /* the names end to end, a NUL after each */
-    size_t *at;       /* [n + 1] where each begins in text */
-    uint32_t *slots;  /* [n_slots] id + 1 by hash, open addressing; 0: free. n_slots a power of two, at least 2n */
+    mn_buf text;     /* the names end to end, a NUL after each */
+    size_t *at;      /* [n + 1] where each begins in text */
+    uint32_t *slots; /* [n_slots] id + 1 by hash, open addressing; 0: free. n_slots a power of two, at least 2n */
     size_t n, cap, n_slots;
 } mn_names;
 

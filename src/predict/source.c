@@ -66,7 +66,8 @@ mn_status mn_source_hold(mn_source *s, mn_err *err)
         s->last = got == 0;
     }
     if (status != MN_OK)
-        return mn_fail_at(err, status, s->name, 0, 0, "too large for the memory: declare the alphabet, and it need not be held");
+        return mn_fail_at(err, status, s->name, 0, 0,
+                          "too large for the memory: declare the alphabet, and it need not be held");
     return mn_source_again(s, err);
 }
 

@@ -8,13 +8,13 @@
 
 /* Read from at up to end; fill brings more. Where a position counts, newlines must be told (mn_source_newline). */
 typedef struct mn_source {
-    char name[256];            /* for errors: the path, or "stdin" */
+    char name[256]; /* for errors: the path, or "stdin" */
     const unsigned char *at, *end;
-    bool last;                 /* nothing is behind end */
-    size_t line;               /* of at, from 1; of the line last given */
-    bool by_line;              /* mn_source_line gives it: positions are lines without columns */
+    bool last;    /* nothing is behind end */
+    size_t line;  /* of at, from 1; of the line last given */
+    bool by_line; /* mn_source_line gives it: positions are lines without columns */
     int fd;
-    off_t start;               /* where the file was when opened; negative: it cannot be read twice */
+    off_t start; /* where the file was when opened; negative: it cannot be read twice */
     unsigned char *block;
     uint64_t passed, line_begins; /* bytes before begins; before the present line */
     const unsigned char *begins;  /* of what is in memory */

@@ -8,8 +8,8 @@
 #include "predict/source.h"
 
 enum {
-    PEEK = 1 << 16,      /* of the beginning, to tell the format */
-    LONG_LINE = 32,      /* bytes of a first line without separators that is text and not a token */
+    PEEK = 1 << 16, /* of the beginning, to tell the format */
+    LONG_LINE = 32, /* bytes of a first line without separators that is text and not a token */
     LONGEST_TOKEN = 4096,
     LONGEST_CHARACTER = 4
 };
@@ -19,12 +19,12 @@ struct mn_symbols {
     mn_symbols_format format;
     mn_source source;
     mn_names names;
-    bool finding;             /* unknown names are added */
-    int32_t id_of[256];       /* of one-byte names, -1: none */
+    bool finding;       /* unknown names are added */
+    int32_t id_of[256]; /* of one-byte names, -1: none */
     unsigned char kind[256];
     char *role, *field;
     mn_buf line;
-    int32_t *ids;             /* [n] of the present transcript, given as far as taken */
+    int32_t *ids; /* [n] of the present transcript, given as far as taken */
     size_t n, cap, taken;
     uint64_t total;
 };
@@ -55,7 +55,8 @@ static mn_status check_utf8(const mn_symbols *s, const char *text, size_t len, m
     const unsigned char *c = (const unsigned char *)text;
     for (size_t i = 0, n; i < len; i += n)
         if (!(n = mn_utf8_length(c + i, len - i)))
-            return mn_source_fail(&s->source, err, "expected UTF-8, got the byte 0x%02X (the bytes format takes anything)", c[i]);
+            return mn_source_fail(&s->source, err, "expected UTF-8, got the byte 0x%02X (the bytes format takes anything)",
+                                  c[i]);
     return MN_OK;
 }
 
@@ -65,8 +66,8 @@ static mn_status unknown(const mn_symbols *s, const char *text, size_t len, mn_e
     size_t at = 0, id = 0;
     for (; id < s->names.n && at + strlen(mn_names_get(&s->names, (int32_t)id)) < sizeof some - 2; id++)
         at += (size_t)snprintf(some + at, sizeof some - at, " %s", mn_names_get(&s->names, (int32_t)id));
-    return mn_source_fail(&s->source, err, "\"%.*s\" is not in the alphabet of %zu symbols:%s%s", (int)(len < 60 ? len : 60), text,
-                          s->names.n, some, id < s->names.n ? " ..." : "");
+    return mn_source_fail(&s->source, err, "\"%.*s\" is not in the alphabet of %zu symbols:%s%s", (int)(len < 60 ? len : 60),
+                          text, s->names.n, some, id < s->names.n ? " ..." : "");
 }
 
 /* The id of the name at the source's present position. */
@@ -196,7 +197,8 @@ static mn_status add_symbols(mn_symbols *s, const json_t *symbols, mn_err *err)
 
 static mn_status add_turn(mn_symbols *s, const json_t *turn, size_t number, mn_err *err)
 {
-    const char *role = json_string_value(json_object_get(turn, "role")), *text = json_string_value(json_object_get(turn, s->field));
+    const char *role = json_string_value(json_object_get(turn, "role")),
+               *text = json_string_value(json_object_get(turn, s->field));
     if (s->role && !role) return mn_source_fail(&s->source, err, "turn %zu: expected \"role\": a text", number);
     if (s->role && strcmp(role, s->role) != 0) return MN_OK;
     if (!text || !*text)
@@ -376,7 +378,8 @@ static mn_status check_options(const mn_symbols *s, const mn_symbols_opts *opts,
 {
     bool bytes = s->format == MN_SYMBOLS_BYTES;
     if ((opts->role || opts->field) && s->format != MN_SYMBOLS_TRANSCRIPTS)
-        return mn_fail_at(err, MN_ERR_USAGE, s->source.name, 0, 0, "a role or a field is chosen, but these are not transcripts");
+        return mn_fail_at(err, MN_ERR_USAGE, s->source.name, 0, 0,
+                          "a role or a field is chosen, but these are not transcripts");
     if (bytes && opts->alphabet) return mn_fail(err, MN_ERR_USAGE, "bytes are an alphabet: none can be declared");
     return MN_OK;
 }
@@ -397,10 +400,14 @@ static mn_status open_all(mn_symbols *s, const mn_symbols_opts *opts, mn_err *er
     s->role = opts->role ? strdup(opts->role) : NULL;
     s->field = strdup(opts->field ? opts->field : "text");
     if (!s->field || (opts->role && !s->role)) return no_memory(err);
-    if (s->format == MN_SYMBOLS_BYTES) MN_TRY(name_bytes(s, err));
-    else if (opts->model) MN_TRY(declare_model(s, opts->model, err));
-    else if (opts->alphabet) MN_TRY(declare_all(s, opts->alphabet, err));
-    else MN_TRY(find_names(s, err));
+    if (s->format == MN_SYMBOLS_BYTES)
+        MN_TRY(name_bytes(s, err));
+    else if (opts->model)
+        MN_TRY(declare_model(s, opts->model, err));
+    else if (opts->alphabet)
+        MN_TRY(declare_all(s, opts->alphabet, err));
+    else
+        MN_TRY(find_names(s, err));
     if (s->names.n >= 2) return MN_OK;
     return mn_fail_at(err, MN_ERR_INPUT, s->source.name, 0, 0, "only one symbol%s%.60s%s: expected at least two%s",
                       s->names.n ? ", \"" : "", s->names.n ? mn_names_get(&s->names, 0) : "", s->names.n ? "\"" : "",

@@ -408,9 +408,9 @@ static mn_status open_audit(audit *a, mn_err *err)
     MN_TRY(find_machine(a, err));
     MN_TRY(mn_setup_open(&a->setup, &a->settings, err));
     MN_TRY(mn_run_same_models(&a->setup, o->dir, err));
-    a->roles[MN_AGENT] = a->settings.world.agent;
-    a->roles[MN_OTHER] = a->settings.world.other;
-    a->crew_scores = a->settings.reward.type != MN_REWARD_COMMAND;
+    a->roles[MN_AGENT] = a->setup.rules.role[MN_AGENT];
+    a->roles[MN_OTHER] = a->setup.rules.role[MN_OTHER];
+    a->crew_scores = *a->settings.world.plan || a->settings.reward.type != MN_REWARD_COMMAND;
     MN_TRY(mn_heads_new(&a->heads, mn_features_width(&a->setup.features), (size_t)a->settings.ppo.hidden, a->setup.E + 2, err));
     size_t most = (size_t)(a->settings.episodes > a->settings.base_episodes ? a->settings.episodes : a->settings.base_episodes);
     MN_TRY(open_group(&a->group, most + 2, err));

@@ -97,22 +97,31 @@ static mn_status put_model(mn_buf *buf, const char *key, const mn_model *model, 
     return mn_buf_printf(buf, ", \"weights_sha256\": \"%s\"}", mn_model_weights_sha256(model));
 }
 
+static mn_status put_plan(mn_buf *buf, const mn_setup *setup)
+{
+    MN_TRY(mn_buf_puts(buf, ",\n \"plan\": {\"config\": "));
+    MN_TRY(mn_config_json(buf, &setup->plan, mn_plan_settings_keys, mn_plan_settings_n));
+    return mn_buf_printf(buf, ", \"sha256\": \"%s\"}", setup->plan_sha256);
+}
+
 static mn_status put_run(mn_buf *buf, const run *r)
 {
     const char *command = r->opts->command ? r->opts->command : "";
     const mn_setup *setup = &r->trainer.setup;
+    char *const *roles = setup->rules.role;
     MN_TRY(mn_buf_printf(buf, "{\"version\": \"%s\",\n \"command\": ", MN_VERSION));
     MN_TRY(mn_json_str(buf, command, strlen(command)));
     MN_TRY(
         mn_buf_printf(buf, ",\n \"seed\": %lld,\n \"threads\": %zu,\n \"roles\": [", (long long)r->settings.seed, r->threads));
-    MN_TRY(mn_json_str(buf, r->settings.world.agent, strlen(r->settings.world.agent)));
+    MN_TRY(mn_json_str(buf, roles[MN_AGENT], strlen(roles[MN_AGENT])));
     MN_TRY(mn_buf_puts(buf, ", "));
-    MN_TRY(mn_json_str(buf, r->settings.world.other, strlen(r->settings.world.other)));
+    MN_TRY(mn_json_str(buf, roles[MN_OTHER], strlen(roles[MN_OTHER])));
     MN_TRY(mn_buf_puts(buf, "],\n \"config\": "));
     MN_TRY(mn_config_json(buf, &r->settings, mn_settings_keys, mn_settings_n));
     MN_TRY(put_model(buf, "model", setup->base, r->settings.model.path));
     if (setup->speaker != setup->base) MN_TRY(put_model(buf, "speaker", setup->speaker, r->settings.speaker.path));
     if (setup->judge) MN_TRY(put_model(buf, "judge", setup->judge, r->settings.reward.judge_path));
+    if (setup->plan_open) MN_TRY(put_plan(buf, setup));
     MN_TRY(mn_buf_puts(buf, ",\n \"machine\": "));
     MN_TRY(mn_run_machine(buf));
     return mn_buf_puts(buf, "}\n");
@@ -129,16 +138,19 @@ static mn_status write_run(const run *r, mn_err *err)
     return status;
 }
 
-/* The same weights as when the run began: a model file that has changed since is another base policy. */
+/* The same as when the run began: what has changed since makes another base policy. */
+static mn_status same(const json_t *all, const char *key, const char *what, const char *now, const char *dir, mn_err *err)
+{
+    const char *then = json_string_value(json_object_get(json_object_get(all, key), what));
+    if (then && strcmp(then, now) != 0)
+        return mn_fail_at(err, MN_ERR_INPUT, dir, 0, 0, "the %s has changed since this run began (%s %.12s..., now %.12s...)", key,
+                          what, then, now);
+    return MN_OK;
+}
+
 static mn_status same_model(const json_t *all, const char *key, const mn_model *model, const char *dir, mn_err *err)
 {
-    const json_t *then = json_object_get(all, key);
-    const char *sum = json_string_value(json_object_get(then, "weights_sha256"));
-    if (sum && strcmp(sum, mn_model_weights_sha256(model)) != 0)
-        return mn_fail_at(err, MN_ERR_INPUT, dir, 0, 0,
-                          "the %s's weights have changed since this run began (%.12s..., now %.12s...)", key, sum,
-                          mn_model_weights_sha256(model));
-    return MN_OK;
+    return same(all, key, "weights_sha256", mn_model_weights_sha256(model), dir, err);
 }
 
 mn_status mn_run_same_models(const mn_setup *setup, const char *dir, mn_err *err)
@@ -152,6 +164,7 @@ mn_status mn_run_same_models(const mn_setup *setup, const char *dir, mn_err *err
     if (status == MN_OK) status = same_model(all, "model", setup->base, path, err);
     if (status == MN_OK) status = same_model(all, "speaker", setup->speaker, path, err);
     if (status == MN_OK && setup->judge) status = same_model(all, "judge", setup->judge, path, err);
+    if (status == MN_OK) status = same(all, "plan", "sha256", setup->plan_sha256, path, err);
     json_decref(all);
     mn_buf_free(&buf);
     return status;
@@ -212,7 +225,8 @@ static bool is_logged(const run *r, size_t step)
 static mn_status log_episodes(run *r, mn_err *err)
 {
     const mn_trainer *t = &r->trainer;
-    const char *const roles[2] = {r->settings.world.agent, r->settings.world.other};
+    char *const *names = r->trainer.setup.rules.role;
+    const char *const roles[2] = {names[MN_AGENT], names[MN_OTHER]};
     char path[PATH_MAX], name[64];
     mn_buf buf = {0};
     snprintf(name, sizeof name, "heads.%06zu", t->stats.step);

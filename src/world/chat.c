@@ -26,6 +26,14 @@ mn_status mn_chat_rules_new(mn_chat_rules *rules, const char *agent, const char 
     return MN_OK;
 }
 
+mn_status mn_chat_rules_moves(mn_chat_rules *rules, const char *agent, const char *other, size_t exchanges, mn_err *err)
+{
+    MN_TRY(mn_chat_rules_new(rules, agent, other, 2 * exchanges, exchanges, err));
+    for (int i = 0; i < 2; i++) mn_buf_clear(&rules->label[i]);
+    rules->moves = true;
+    return MN_OK;
+}
+
 void mn_chat_rules_free(mn_chat_rules *rules)
 {
     for (int i = 0; i < 2; i++) {
@@ -81,8 +89,9 @@ mn_status mn_chat_token(mn_chat *chat, mn_chat_event *event, const mn_chat_rules
 {
     const char *newline = len ? memchr(piece, '\n', len) : NULL;
     size_t keep = newline ? (size_t)(newline - piece) : len, tail = chat->text.len;
-    *event = (mn_chat_event){.ended = newline || ends_generation, .speaker = chat->speaker};
+    *event = (mn_chat_event){.ended = newline || ends_generation || rules->moves, .speaker = chat->speaker};
     MN_TRY(mn_buf_put(&chat->text, piece, ends_generation ? 0 : keep));
+    if (rules->moves) MN_TRY(mn_buf_puts(&chat->text, "\n"));
     chat->sampled++;
     chat->in_turn++;
     if (event->ended) {

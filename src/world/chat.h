@@ -12,11 +12,14 @@ typedef struct mn_chat_rules {
     mn_buf label[2];       /* "\n\nTeacher:" */
     size_t tokens;         /* T: an episode ends after so many sampled tokens */
     size_t exchanges;      /* or after so many turns of each role; 0: no such end */
+    bool moves;            /* every token is a turn, a move by its name; there are no labels */
 } mn_chat_rules;
 
 /* Copies the names; labels are the names with a capital. MN_ERR_INPUT on an empty name, a newline in it, or two equal ones. */
 MN_CHECKED mn_status mn_chat_rules_new(mn_chat_rules *rules, const char *agent, const char *other, size_t tokens,
                                        size_t exchanges, mn_err *err);
+/* The rules of a world of moves: `exchanges` of them, the agent's first. */
+MN_CHECKED mn_status mn_chat_rules_moves(mn_chat_rules *rules, const char *agent, const char *other, size_t exchanges, mn_err *err);
 void mn_chat_rules_free(mn_chat_rules *rules);
 
 /* One conversation. Start from {0}. */

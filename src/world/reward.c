@@ -1,5 +1,7 @@
 #include "world/reward.h"
 
+#include <string.h>
+
 #include "base/file.h"
 #include "world/command.h"
 #include "world/judge.h"
@@ -40,6 +42,7 @@ static mn_status open_kind(mn_reward *reward, mn_err *err)
     case MN_REWARD_JUDGE:
         if (!(o->scale > 0)) return mn_fail(err, MN_ERR_INPUT, "the judge's scale is %g: expected a positive number", o->scale);
         return mn_judge_open(&reward->judge, o->judge, o->question, o->yes, o->no, o->scale, err);
+    case MN_REWARD_MOVES: return MN_OK;
     case MN_REWARD_COMMAND:
         if (!o->command || !*o->command) return mn_fail(err, MN_ERR_INPUT, "reward by a command: expected a command");
         if (!(o->timeout_s > 0))
@@ -101,12 +104,23 @@ static mn_status by_lexicon(mn_scorer *scorer, double *value, const mn_turn *tur
     return *value = (sentiment.compound + 1) / 2, MN_OK;
 }
 
+static mn_status by_move(double *value, const mn_classroom *world, const mn_turn *turn, mn_err *err)
+{
+    for (size_t i = 0; i < world->O; i++) {
+        const char *name = mn_classroom_name(world, world->answers[i]);
+        if (strlen(name) == turn->len && memcmp(name, turn->text, turn->len) == 0)
+            return *value = world->reward[world->answers[i]], MN_OK;
+    }
+    return mn_fail(err, MN_ERR_INPUT, "\"%.*s\" is no answer of this world", (int)(turn->len < 60 ? turn->len : 60), turn->text);
+}
+
 mn_status mn_scorer_score(mn_scorer *scorer, double *value, const mn_turn *turn, mn_err *err)
 {
     switch (scorer->reward->opts.kind) {
     case MN_REWARD_LEXICON: return by_lexicon(scorer, value, turn, err);
     case MN_REWARD_JUDGE: return mn_judge_turn(value, &scorer->seat, &scorer->reward->judge, turn, err);
     case MN_REWARD_COMMAND: return mn_command_ask(scorer->command, value, turn, err);
+    case MN_REWARD_MOVES: return by_move(value, scorer->reward->opts.classroom, turn, err);
     }
     return mn_fail(err, MN_ERR_USAGE, "no such kind of reward: %d", (int)scorer->reward->opts.kind);
 }

@@ -1,11 +1,11 @@
-/* What a turn of the other role is worth, in [0,1]: by a lexicon, by a model's judgement, or by a command. A failure is a
+/* What a turn of the other role is worth, in [0,1]: by a lexicon, by a model's judgement, by a command, or by a table of moves. A failure is a
  * failure with its cause, never a value. Private to the library. */
 #ifndef MN_REWARD_H
 #define MN_REWARD_H
 
-#include "base/base.h"
+#include "world/classroom.h"
 
-typedef enum mn_reward_kind { MN_REWARD_LEXICON, MN_REWARD_JUDGE, MN_REWARD_COMMAND } mn_reward_kind;
+typedef enum mn_reward_kind { MN_REWARD_LEXICON, MN_REWARD_JUDGE, MN_REWARD_COMMAND, MN_REWARD_MOVES } mn_reward_kind;
 
 /* Strings and the judge are borrowed for as long as the reward lives. */
 typedef struct mn_reward_opts {
@@ -16,6 +16,7 @@ typedef struct mn_reward_opts {
     double scale;
     const char *command; /* as in command.h */
     double timeout_s;
+    const mn_classroom *classroom; /* whose answers are the turns, by name */
 } mn_reward_opts;
 
 /* A finished turn. */
@@ -42,7 +43,7 @@ MN_CHECKED mn_status mn_scorer_new(mn_scorer **out, const mn_reward *reward, mn_
 void mn_scorer_free(mn_scorer *scorer);
 
 /* *value in [0,1]: for the lexicon (compound + 1)/2, so 1/2 for an empty text; else as judge.h and command.h have it. Does not
- * depend on what was scored before (a command's answer may). On failure *value is untouched. */
+ * depend on what was scored before (a command's answer may). A move that the world does not have: MN_ERR_INPUT. On failure *value is untouched. */
 MN_CHECKED mn_status mn_scorer_score(mn_scorer *scorer, double *value, const mn_turn *turn, mn_err *err);
 
 #endif
