@@ -238,22 +238,29 @@ mn_status mn_bct_check_way(const mn_bct *b, const int32_t *context, size_t lengt
     }
 }
 
-/* With every block good: entries stand in the order of their nodes, each node has as many as it says, and children come after
- * their parents. So learning, which trusts these, stays inside, and no way is endless, even in a file that was made up. */
+/* A node's entries are as many as it says, each where it is looked for (so no symbol is there twice); children come later. */
+static bool sound_shape(const mn_bct_store *s, uint32_t node)
+{
+    size_t n;
+    const mn_bct_entry *e = mn_bct_entries(s, node, &n);
+    uint32_t used = 0;
+    for (size_t k = 0; k < n; k++) {
+        if (e[k].key && mn_bct_find(s, node, e[k].key - 1) != &e[k]) return false;
+        if (e[k].child && e[k].child <= node) return false;
+        used += e[k].key != 0;
+    }
+    return used == s->nodes[node].used;
+}
+
+/* With every block good: entries stand in the order of their nodes. So learning and the algorithms on trees, which trust all
+ * this, stay inside, and no way is endless, even in a file that was made up. */
 static mn_status check_shape(const mn_bct *b, mn_err *err)
 {
     size_t at = !b->store.dense, n;
     for (size_t i = 0; i < b->store.n_nodes; i++, at += n) {
-        const mn_bct_entry *e = mn_bct_entries(&b->store, (uint32_t)i, &n);
-        const mn_bct_node *v = &b->store.nodes[i];
-        uint32_t used = 0;
-        if (n && v->block != at) return changed(b, v, err);
-        for (size_t k = 0; k < n; k++) {
-            if ((e[k].child && e[k].child <= i) || (b->store.dense && e[k].key && e[k].key != k + 1))
-                return changed(b, &e[k], err);
-            used += e[k].key != 0;
-        }
-        if (used != v->used) return changed(b, v, err);
+        mn_bct_entries(&b->store, (uint32_t)i, &n);
+        if ((n && b->store.nodes[i].block != at) || !sound_shape(&b->store, (uint32_t)i))
+            return changed(b, &b->store.nodes[i], err);
     }
     return MN_OK;
 }
