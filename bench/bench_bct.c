@@ -1,7 +1,7 @@
 /* Time of context trees, one thread: CPU time, median of rounds, at depth 10 on made-up sequences over 4 letters, from a random
- * context tree of depth 6 at most. `bench_bct stream [N]`: N letters (10^8) in parts, and the memory they take. `bench_bct sums`:
- * how far sums of probabilities are from 1. `bench_bct letters N` writes N letters as digits; bench/peers/bct_peers.py times other
- * packages on them. */
+ * context tree of depth 6 at most. `bench_bct stream [N]`: N letters (10^8) in parts, and the memory they take.
+ * `bench_bct sums`: how far sums of probabilities are from 1. `bench_bct letters N` writes N letters as digits;
+ * bench/peers/bct_peers.py times other packages on them. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>

@@ -21,6 +21,7 @@ static const command commands[] = {
     {"budget", cmd_budget, "tilts base policies towards scores as far as a budget of nats allows"},
     {"plan", cmd_plan, "computes the optimal agent of a small world under each budget"},
     {"report", cmd_report, "writes a page of what runs came to"},
+    {"lab", cmd_lab, "the paper's statements as experiments that can fail"},
     {"bench", cmd_bench, "measures this machine beside the project's limits"},
     {"help", cmd_help, "explains a verb"},
     {"version", cmd_version, "prints the version"},

@@ -356,6 +356,36 @@ MN_CHECKED mn_status mn_credible_new(mn_model **out, mn_model *model, double lea
  * help was asked. NULL for other kinds. */
 mn_session *mn_session_inner(mn_session *session);
 
+/* ---- programs -------------------------------------------------------------------------------------------------- */
+
+/* Programs of a small prefix-free language over 2 to 4 symbols (docs/theory.md): what an actor does in turn with a world,
+ * the actor first. Symbols at even places of a timeline are the actor's; the others the world's, which programs see and do
+ * not predict. Kind "program". */
+
+/* All programs of at most `bits` bits, 1..40, prior weight 2^-bits of each: the computable stand-in for Solomonoff
+ * induction. Programs of one decision diagram, which predict alike after every history, are one member with the sum of their
+ * weights. Sessions learn: a member's weight is multiplied by what it gave to the actor's symbol; the world's symbols move
+ * no weight. Members: all that are not refuted; ties with the shorter first. Predicting at the world's turn: MN_ERR_INPUT.
+ * O(members) a turn. MN_ERR_LIMIT: A not 2..4, bits. */
+MN_CHECKED mn_status mn_program_new(mn_model **out, size_t A, size_t bits, mn_err *err);
+/* One program from its text, weight 2^-bits:
+ *   policy: always x | mix k ... k | copy | rotate x | count n | if event then policy else policy |
+ *           until event do policy then policy
+ *   event:  last is x | seen x | seen x y | seen x n times | time >= n | not event | event and event
+ * MN_ERR_INPUT with the column, MN_ERR_LIMIT. */
+MN_CHECKED mn_status mn_program_read(mn_model **out, const char *text, size_t A, mn_err *err);
+/* The same from its code, characters 0 and 1, all of them. */
+MN_CHECKED mn_status mn_program_decode(mn_model **out, const char *code, size_t A, mn_err *err);
+/* Of a program read or decoded: its text and code as the language has them, to be freed. MN_ERR_INPUT for a class of
+ * programs. */
+MN_CHECKED mn_status mn_program_text(char **text, char **code, const mn_model *program, mn_err *err);
+/* Evidence of one whole transcript, as often as `times`. While it has no workers. */
+MN_CHECKED mn_status mn_program_learn(mn_model *program, const int32_t *ids, size_t n, double times, mn_err *err);
+/* ln of the sum over all programs of 2^-bits times what each gave to all that was learnt, nats. */
+double mn_program_log_evidence(const mn_model *program);
+size_t mn_program_count(const mn_model *program);     /* programs */
+size_t mn_program_members(const mn_model *program);   /* behaviours among them */
+
 /* ---- regularisers -------------------------------------------------------------------------------------------------- */
 
 /* The tilted family pi_l ∝ base exp(l z), 0 <= l <= 1, and how l is chosen (docs/regularisers.md). */
@@ -446,6 +476,70 @@ typedef struct mn_plan_opts {
 MN_CHECKED mn_status mn_plan(const mn_plan_opts *opts, mn_err *err);
 /* The keys of its configuration, as mn_train_keys. */
 MN_CHECKED mn_status mn_plan_keys(char **out, mn_err *err);
+
+/* ---- laboratory ------------------------------------------------------------------------------------------------ */
+
+/* The statements of the paper as experiments that can fail (docs/theory.md). */
+enum { MN_LAB_COLUMNS = 10, MN_LAB_SETTINGS = 8 };
+
+/* A number of an experiment that --set NAME.KEY=VALUE replaces: for tests of the laboratory, which break one and see the
+ * statement fail. */
+typedef struct mn_lab_setting {
+    const char *key;
+    double value;
+    const char *help;
+} mn_lab_setting;
+
+typedef struct mn_lab_kind {
+    const char *name, *title;
+    const char *claim, *formula;  /* one sentence; plain text */
+    mn_lab_setting settings[MN_LAB_SETTINGS]; /* key NULL: the end */
+} mn_lab_kind;
+size_t mn_lab_kinds(void);
+const mn_lab_kind *mn_lab_kind_at(size_t i);
+
+typedef enum mn_lab_relation { MN_LAB_AT_MOST, MN_LAB_AT_LEAST } mn_lab_relation;
+
+/* What was compared: holds is value <= limit, or >=. */
+typedef struct mn_lab_check {
+    char what[200];
+    double value, limit;
+    mn_lab_relation relation;
+    bool holds;
+} mn_lab_check;
+
+/* A table: a label and numbers a row; NAN: nothing there. Its chart: columns `lines` [n_lines] over column x, a colour for
+ * each label, or what is before ": " in it; the first column solid, the second dashed; dots: points without lines. */
+typedef struct mn_lab_row {
+    char label[120];
+    double values[MN_LAB_COLUMNS];
+} mn_lab_row;
+
+typedef struct mn_lab {
+    const mn_lab_kind *kind;
+    size_t columns, rows, checks;
+    const char *heading, *headings[MN_LAB_COLUMNS]; /* of the labels; [columns], with units */
+    mn_lab_row *row;      /* [rows] */
+    mn_lab_check *check;  /* [checks] */
+    char *finding;        /* what came out, in sentences */
+    bool holds;           /* every check does */
+    size_t x, n_lines, lines[MN_LAB_COLUMNS];
+    bool dots, log_x, log_y;
+    const char *x_title, *y_title;
+    char set[200];        /* what was replaced, as on a command line; "" for nothing */
+} mn_lab;
+
+typedef struct mn_lab_opts {
+    const char *const *sets; /* [n_sets] "NAME.KEY=VALUE"; those of other experiments are passed over */
+    size_t n_sets;
+    size_t threads;          /* 0: one a core. Never changes what comes out */
+} mn_lab_opts;
+/* Runs one experiment. *out is released by mn_lab_free; a statement that does not hold is no error: out->holds.
+ * MN_ERR_INPUT: no such experiment or setting; MN_ERR_NUM, MN_ERR_LIMIT, MN_ERR_MEMORY. */
+MN_CHECKED mn_status mn_lab_run(mn_lab **out, const char *name, const mn_lab_opts *opts, mn_err *err);
+void mn_lab_free(mn_lab *lab);
+/* One self-contained page of n experiments, and their tables as TSV in a folder beside it, as mn_report does. */
+MN_CHECKED mn_status mn_lab_page(const char *path, const mn_lab *const *labs, size_t n, mn_err *err);
 
 /* ---- runs ---------------------------------------------------------------------------------------------------------- */
 

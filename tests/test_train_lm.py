@@ -20,7 +20,14 @@ def train(example, out, *args):
     return run("train", os.path.join(EXAMPLES, example), "-o", out, *sets, *args)
 
 
-@pytest.mark.parametrize("example", [name for name in sorted(os.listdir(EXAMPLES)) if name.endswith(".yaml")])
+def training_examples():
+    """Those that say how to train; the others are plans."""
+    for name in sorted(os.listdir(EXAMPLES)):
+        if name.endswith(".yaml") and "\nsteps:" in open(os.path.join(EXAMPLES, name)).read():
+            yield name
+
+
+@pytest.mark.parametrize("example", training_examples())
 def test_examples_train_to_the_same_bytes_and_pass_the_audit(example, tmp_path):
     for threads in (1, 2):
         result = train(example, tmp_path / f"run{threads}", "--threads", threads)
@@ -39,7 +46,7 @@ def test_examples_train_to_the_same_bytes_and_pass_the_audit(example, tmp_path):
     log[-1] = json.dumps(episode)
     (tmp_path / "run1" / "episodes.jsonl").write_text("\n".join(log) + "\n")
     result = run("audit", tmp_path / "run1")
-    assert result.returncode == 1 and f"episode {episode['episode']}, token 3: token is" in result.stderr
+    assert result.returncode == 1 and f"episode {episode['episode']}, token 3: " in result.stderr
 
 
 def test_openings_are_those_of_the_transcripts(tmp_path):

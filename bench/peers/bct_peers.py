@@ -1,5 +1,5 @@
 """Other packages on bench_bct's letters, depth 10, one thread, CPU time, median and best of rounds; then bench_bct itself.
-pip install vlmc pyaixi; python bct_peers.py BUILD/bench/bench_bct. vlmc (Rust): the MAP tree, no evidence. pyaixi: binary
+pip install vlmc pyaixi six; python bct_peers.py BUILD/bench/bench_bct. vlmc (Rust): the MAP tree, no evidence. pyaixi: binary
 CTW."""
 import subprocess
 import sys

@@ -194,8 +194,11 @@ static void choose(const play *p, const mn_hand *hand, const mn_slot *slot, size
 static bool script_ends(const play *p, const mn_slot *slot, size_t A)
 {
     const mn_episode *script = p->job->script ? &p->job->script[slot->index] : NULL;
+    const mn_setup *setup = p->crew->setup;
     size_t t = slot->chat.sampled;
-    return script && (t >= script->T || script->token[t] < 0 || (size_t)script->token[t] >= A);
+    if (!script) return false;
+    if (t >= script->T || script->token[t] < 0 || (size_t)script->token[t] >= A) return true;
+    return setup->plan_open && !mn_classroom_has(&setup->planned.world, script->token[t], slot->chat.speaker == MN_AGENT);
 }
 
 /* What a turn's end (or the conversation's other model) still has to be told. */

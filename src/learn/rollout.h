@@ -27,7 +27,8 @@ typedef struct mn_rollout {
     uint64_t first;          /* number of the first episode; the others follow */
     size_t n, step;
     const mn_episode *script;/* [n] or NULL: logged episodes whose tokens are followed in place of what is drawn;
-                              * an episode ends where its script does, or has a symbol that there is not */
+                              * an episode ends where its script does, or has a symbol that there is not,
+                              * or a move that is not the speaker's */
     mn_episode *episodes;    /* [n] out */
     mn_decisions *decisions; /* [n] out, or NULL */
     mn_moments *moments;     /* [n] out (sum and square allocated by the caller), or NULL */

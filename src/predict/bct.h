@@ -27,7 +27,7 @@ enum {
     MN_BCT_CHUNK = 4096  /* symbols learnt at a time */
 };
 
-/* dense: node i has entries[i*A .. i*A+A), symbol s at s. Else a hash table, a power of two entries, growing with what is used. */
+/* dense: node i has entries[i*A .. i*A+A), symbol s at s. Else a hash table of 2^k entries that grows with its use. */
 typedef struct mn_bct_store {
     size_t A;
     bool dense;

@@ -1,5 +1,5 @@
 /* Context trees as predictors: workers and sessions. What a session learns is a tree of its own beside the model's: counts in
- * addition, and odds in place of the model's. Each symbol learnt is noted with the odds before it: rewinding restores their bits. */
+ * addition, and odds in place of the model's. Each symbol learnt is noted with the odds before it: rewinding restores them. */
 #include <math.h>
 #include <string.h>
 
@@ -267,13 +267,14 @@ static mn_status features(mn_session *session, float *x, mn_err *err)
     return MN_OK;
 }
 
-static mn_status members(mn_session *session, double leaf_alpha, double *lp_weights, double *lp, size_t cap, size_t *n, mn_err *err)
+static mn_status members(mn_session *session, double leaf_alpha, double *lp_weights, double *lp, size_t cap, size_t *n,
+                         mn_err *err)
 {
     bct_session *s = (bct_session *)session;
     size_t length = context_at(session, session->n, s->context);
     (void)err;
-    mn_bct_members_say(&((bct_worker *)session->worker)->members, tree_of(session), s->learnt ? &s->own : NULL, s->context, length,
-                       leaf_alpha, lp_weights, lp, cap, n);
+    mn_bct_members_say(&((bct_worker *)session->worker)->members, tree_of(session), s->learnt ? &s->own : NULL, s->context,
+                       length, leaf_alpha, lp_weights, lp, cap, n);
     return MN_OK;
 }
 

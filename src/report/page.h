@@ -2,6 +2,8 @@
 #ifndef MN_PAGE_H
 #define MN_PAGE_H
 
+#include <limits.h>
+
 #include "report/charts.h"
 #include "report/html.h"
 
@@ -13,5 +15,10 @@ void mn_notes_put(mn_html *html, const mn_comparison *comparison, const mn_resul
 /* The whole page; runs: [n]; data: where the charts' numbers lie, as the reader of the page would write it. */
 void mn_page_put(mn_html *html, const mn_comparison *comparison, const mn_result *runs, size_t n,
                  const mn_chart charts[MN_CHARTS], const char *data);
+
+/* The folder for a page's data: its path without its ending, and "-data". MN_ERR_IO: too long. */
+MN_CHECKED mn_status mn_page_folder(char out[PATH_MAX], const char *page, mn_err *err);
+/* Writes data as name.tsv into the folder, which is made where it is not there. MN_ERR_IO. */
+MN_CHECKED mn_status mn_page_data(const char *folder, const char *name, const mn_buf *data, mn_err *err);
 
 #endif

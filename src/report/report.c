@@ -8,8 +8,7 @@
 #include "base/file.h"
 #include "report/page.h"
 
-/* Writes the folder for the charts' data: the page's path without its ending, and "-data". */
-static mn_status data_folder(char out[PATH_MAX], const char *page, mn_err *err)
+mn_status mn_page_folder(char out[PATH_MAX], const char *page, mn_err *err)
 {
     size_t len = strlen(page);
     const char *slash = strrchr(page, '/'), *dot = strrchr(slash ? slash : page, '.');
@@ -18,17 +17,20 @@ static mn_status data_folder(char out[PATH_MAX], const char *page, mn_err *err)
     return len >= PATH_MAX || n < 0 || n >= PATH_MAX ? mn_fail_at(err, MN_ERR_IO, page, 0, 0, "the path is too long") : MN_OK;
 }
 
-static mn_status write_data(const mn_chart charts[MN_CHARTS], const char *folder, mn_err *err)
+mn_status mn_page_data(const char *folder, const char *name, const mn_buf *data, mn_err *err)
 {
     char path[PATH_MAX];
     if (mkdir(folder, 0777) != 0 && errno != EEXIST)
         return mn_fail_at(err, MN_ERR_IO, folder, 0, 0, "cannot be made: %s", strerror(errno));
-    for (int i = 0; i < MN_CHARTS; i++) {
-        if (!charts[i].data.len) continue;
-        int n = snprintf(path, sizeof path, "%s/%s.tsv", folder, charts[i].name);
-        if (n < 0 || (size_t)n >= sizeof path) return mn_fail_at(err, MN_ERR_IO, folder, 0, 0, "the path is too long");
-        MN_TRY(mn_file_write_atomic(path, charts[i].data.data, charts[i].data.len, err));
-    }
+    int n = snprintf(path, sizeof path, "%s/%s.tsv", folder, name);
+    if (n < 0 || (size_t)n >= sizeof path) return mn_fail_at(err, MN_ERR_IO, folder, 0, 0, "the path is too long");
+    return mn_file_write_atomic(path, data->data, data->len, err);
+}
+
+static mn_status write_data(const mn_chart charts[MN_CHARTS], const char *folder, mn_err *err)
+{
+    for (int i = 0; i < MN_CHARTS; i++)
+        if (charts[i].data.len) MN_TRY(mn_page_data(folder, charts[i].name, &charts[i].data, err));
     return MN_OK;
 }
 
@@ -37,7 +39,7 @@ static mn_status write_page(const char *path, const mn_comparison *comparison, c
     char folder[PATH_MAX];
     mn_chart charts[MN_CHARTS];
     mn_html html = {0};
-    MN_TRY(data_folder(folder, path, err));
+    MN_TRY(mn_page_folder(folder, path, err));
     mn_status status = mn_charts_draw(charts, comparison, err);
     if (status == MN_OK) {
         const char *slash = strrchr(folder, '/');

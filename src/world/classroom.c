@@ -245,6 +245,11 @@ void mn_classroom_free(mn_classroom *c)
     *c = (mn_classroom){0};
 }
 
+bool mn_classroom_has(const mn_classroom *classroom, int32_t symbol, bool agent)
+{
+    return symbol != classroom->start && classroom->agent[symbol] == agent;
+}
+
 const char *mn_classroom_name(const mn_classroom *classroom, int32_t symbol)
 {
     return mn_model_piece(classroom->table, symbol, NULL);

@@ -25,6 +25,8 @@ typedef struct mn_classroom {
  * MN_ERR_NUM naming file and key or row. */
 MN_CHECKED mn_status mn_classroom_open(mn_classroom *out, const char *path, mn_err *err);
 void mn_classroom_free(mn_classroom *classroom);
+/* Whether a symbol is a move of the agent, or of the other. */
+bool mn_classroom_has(const mn_classroom *classroom, int32_t symbol, bool agent);
 const char *mn_classroom_name(const mn_classroom *classroom, int32_t symbol);
 /* One of the symbol's sentences, or its name where it has none; u in [0,1) chooses. */
 const char *mn_classroom_sentence(const mn_classroom *classroom, int32_t symbol, double u);
