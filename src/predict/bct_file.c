@@ -190,9 +190,16 @@ static bool sound_entries(const mn_bct_store *s, const mn_bct_entry *e, size_t n
     return true;
 }
 
+/* 2^32 symbols come nowhere near. */
+static bool sound_scale(const mn_bct_node *v)
+{
+    return v->scale >= -(1 << 30) && v->scale <= 1 << 30;
+}
+
 static bool sound_nodes(const mn_bct_store *s, const mn_bct_node *v, size_t first, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
+        if (!sound_scale(&v[i])) return false;
         if (v[i].used > s->A || (s->dense && v[i].block != (first + i) * s->A)) return false;
         size_t size = s->dense ? s->A : v[i].used ? mn_bct_block_size(v[i].used) : 0;
         if (size > s->n_entries || v[i].block > s->n_entries - size) return false;
@@ -375,8 +382,8 @@ static bool sound_figures(const mn_bct *b)
     for (size_t k = 0; k < b->known; k++)
         if (b->recent[k] < 0 || (size_t)b->recent[k] >= b->model.A) return false;
     return b->beta > 0 && b->beta <= 1 && isfinite(b->log_beta) && b->log_beta <= 0 && isfinite(b->log_rest) &&
-           b->log_rest <= 0 && b->fresh.odds > 0 && isfinite(b->fresh.odds) && !b->fresh.total && !b->fresh.used &&
-           !b->fresh.block;
+           b->log_rest <= 0 && sound_scale(&b->fresh) && b->fresh.odds > 0 && isfinite(b->fresh.odds) && !b->fresh.total &&
+           !b->fresh.used && !b->fresh.block;
 }
 
 /* Puts the mapped arrays in place of the empty ones. */
