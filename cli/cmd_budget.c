@@ -5,33 +5,17 @@
 #include "commands.h"
 #include "options.h"
 
-/* The shortest decimal that reads back as the same double; infinity as our JSON has it. */
-static void print_number(double x)
-{
-    char text[40];
-    double back;
-    if (isinf(x)) {
-        printf("\"inf\"");
-        return;
-    }
-    for (int digits = 15; digits <= 17; digits++) {
-        snprintf(text, sizeof text, "%.*g", digits, x);
-        if (mn_text_num(&back, text) == MN_OK && back == x) break;
-    }
-    printf("%s", text);
-}
-
 static void print_json(void *arg, const mn_budget_answer *a)
 {
     (void)arg;
     printf("{\"lambda\": ");
-    print_number(a->lambda);
+    cli_print_number(a->lambda);
     printf(", \"nats\": ");
-    print_number(a->nats);
+    cli_print_number(a->nats);
     printf(", \"policy\": [");
     for (size_t i = 0; i < a->V; i++) {
         if (i) printf(", ");
-        print_number(a->policy[i]);
+        cli_print_number(a->policy[i]);
     }
     printf("]}\n");
     fflush(stdout);

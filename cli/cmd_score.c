@@ -67,13 +67,7 @@ static int parse(request *r, int argc, char **argv)
         {"bytes", 0, NULL, "the byte model: FILE is any file", MN_OPT_FLAG, &r->bytes},
         {"switching", 0, NULL, "of --bytes: context-tree switching in place of weighting", MN_OPT_FLAG, &r->switching},
         {"each", 0, "TSV", "writes the loss of each symbol to this file", MN_OPT_STR, &r->each},
-        {"format", 0, "NAME", "auto, characters, tokens, transcripts or bytes (default auto)", MN_OPT_STR, &r->format},
-        {"alphabet", 0, "SYMBOLS", "the alphabet, by white space or commas (default: what is there, in byte order)", MN_OPT_STR,
-         &r->symbols.alphabet},
-        {"role", 0, "NAME", "of transcripts: only the turns of this role", MN_OPT_STR, &r->symbols.role},
-        {"field", 0, "NAME", "of transcripts: which text of a turn is the symbol (default text)", MN_OPT_STR,
-         &r->symbols.field},
-        {"start", 0, "SYMBOL", "stands before each sequence; a symbol of the alphabet, or one more", MN_OPT_STR, &r->start},
+        CLI_SYMBOL_OPTIONS(r),
         {"json", 0, NULL, "one JSON object", MN_OPT_FLAG, &r->json},
     };
     int status = mn_options_parse(&verb, options, sizeof options / sizeof *options, argc, argv, &r->symbols.path, 1, &n);

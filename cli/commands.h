@@ -24,5 +24,7 @@ bool cli_interrupted(void *arg);
 /* 0, or the exit status after one line on stderr: --threads is 0 to 1024. */
 struct mn_verb;
 int cli_check_threads(const struct mn_verb *verb, int64_t threads);
+/* The shortest decimal that reads back as the same double; infinities as our JSON has them. */
+void cli_print_number(double x);
 
 #endif

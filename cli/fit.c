@@ -59,18 +59,3 @@ mn_status cli_learn(mn_model *tree, mn_symbols *symbols, mn_err *err)
     free(ids);
     return status;
 }
-
-void cli_print_number(double x)
-{
-    char text[40];
-    double back;
-    if (isinf(x)) {
-        printf(x > 0 ? "\"inf\"" : "\"-inf\"");
-        return;
-    }
-    for (int digits = 15; digits <= 17; digits++) {
-        snprintf(text, sizeof text, "%.*g", digits, x);
-        if (mn_text_num(&back, text) == MN_OK && back == x) break;
-    }
-    printf("%s", text);
-}

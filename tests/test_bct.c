@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "predict/bct.h"
+#include "failing_memory.h"
 
 #define TRY(call) assert_int_equal((call), MN_OK)
 
@@ -403,36 +404,6 @@ static void texts(void **state)
 }
 
 /* ---- memory ---- */
-
-static size_t until_failure = SIZE_MAX;
-
-static bool granted(void)
-{
-    if (until_failure == SIZE_MAX) return true;
-    return until_failure && until_failure--;
-}
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *old, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *old, size_t size);
-
-void *__wrap_malloc(size_t size)
-{
-    return granted() ? __real_malloc(size) : NULL;
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-    return granted() ? __real_calloc(n, size) : NULL;
-}
-
-void *__wrap_realloc(void *old, size_t size)
-{
-    return granted() ? __real_realloc(old, size) : NULL;
-}
 
 /* From nothing to a session that has learnt and its fork, with `failures` allocations granted. */
 static mn_status a_life(mn_model **m, const int32_t *x, size_t n, size_t A, bool *lost)

@@ -12,6 +12,7 @@
 #include <sodium/crypto_hash_sha256.h>
 
 #include "mightnt.h"
+#include "failing_memory.h"
 
 #define TRY(call) assert_int_equal((call), MN_OK)
 
@@ -440,42 +441,6 @@ static void large_trees_are_checked_when_needed(void **state)
 
 /* ---- memory that ends ---- */
 
-static size_t allocations_left = SIZE_MAX;
-
-static bool granted(void)
-{
-    return allocations_left == SIZE_MAX || (allocations_left && allocations_left--);
-}
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *old, size_t size);
-char *__real_strdup(const char *text);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *old, size_t size);
-char *__wrap_strdup(const char *text);
-
-void *__wrap_malloc(size_t size)
-{
-    return granted() ? __real_malloc(size) : NULL;
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-    return granted() ? __real_calloc(n, size) : NULL;
-}
-
-void *__wrap_realloc(void *old, size_t size)
-{
-    return granted() ? __real_realloc(old, size) : NULL;
-}
-
-char *__wrap_strdup(const char *text)
-{
-    return granted() ? __real_strdup(text) : NULL;
-}
-
 static void memory_may_end_anywhere(void **state)
 {
     (void)state;
@@ -486,9 +451,9 @@ static void memory_may_end_anywhere(void **state)
     unsigned char *before = read_file(&len[0]), *after;
     TRY(mn_bct_learn(model, (int32_t[]){0, 1}, 2, true, NULL));
     for (; status != MN_OK; saving++) {
-        allocations_left = saving;
+        until_failure = saving;
         status = mn_bct_save(model, path, NULL);
-        allocations_left = SIZE_MAX;
+        until_failure = SIZE_MAX;
         if (status == MN_OK) break;
         assert_int_equal(status, MN_ERR_MEMORY);
         after = read_file(&len[1]); /* untouched */
@@ -498,10 +463,10 @@ static void memory_may_end_anywhere(void **state)
     }
     assert_in_range(saving, 3, 10);
     for (status = MN_ERR_MEMORY; status != MN_OK; opening++) {
-        allocations_left = opening;
+        until_failure = opening;
         status = mn_bct_open(&loaded, path, NULL);
         if (status == MN_OK) status = mn_bct_learn(loaded, (int32_t[]){0, 1}, 2, false, NULL), mn_model_free(loaded);
-        allocations_left = SIZE_MAX;
+        until_failure = SIZE_MAX;
         assert_true(status == MN_OK || status == MN_ERR_MEMORY);
     }
     assert_in_range(opening, 8, 30);

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "mightnt.h"
+#include "failing_memory.h"
 
 #define TRY(call) assert_int_equal((call), MN_OK)
 
@@ -340,37 +341,6 @@ static void options_have_bounds(void **state)
 }
 
 /* ---- allocation failure: the build routes the allocations of this program through these ---- */
-
-static size_t until_failure = SIZE_MAX; /* so many succeed, the next one fails, and all after it */
-
-static bool granted(void)
-{
-    if (until_failure == SIZE_MAX) return true;
-    if (!until_failure) return false;
-    return until_failure--, true;
-}
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *old, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *old, size_t size);
-
-void *__wrap_malloc(size_t size)
-{
-    return granted() ? __real_malloc(size) : NULL;
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-    return granted() ? __real_calloc(n, size) : NULL;
-}
-
-void *__wrap_realloc(void *old, size_t size)
-{
-    return granted() ? __real_realloc(old, size) : NULL;
-}
 
 static mn_status everything(const mn_bytes_opts *opts, mn_err *err)
 {

@@ -12,6 +12,7 @@
 
 #include "base/config.h"
 #include "base/json.h"
+#include "failing_memory.h"
 
 typedef struct settings {
     bool shuffle;
@@ -438,58 +439,6 @@ static void json_and_reference_read_as_expected(void **state)
 }
 
 /* ---- allocation failure: the build routes the allocations of this program through these ---- */
-
-static size_t until_failure = SIZE_MAX; /* so many succeed, the next one fails, and all after it */
-
-static bool granted(void)
-{
-    if (until_failure == SIZE_MAX) return true;
-    if (!until_failure) return false;
-    return until_failure--, true;
-}
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *old, size_t size);
-void *__real_reallocarray(void *old, size_t n, size_t size);
-char *__real_strdup(const char *text);
-char *__real_strndup(const char *text, size_t n);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *old, size_t size);
-void *__wrap_reallocarray(void *old, size_t n, size_t size);
-char *__wrap_strdup(const char *text);
-char *__wrap_strndup(const char *text, size_t n);
-
-void *__wrap_malloc(size_t size)
-{
-    return granted() ? __real_malloc(size) : NULL;
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-    return granted() ? __real_calloc(n, size) : NULL;
-}
-
-void *__wrap_realloc(void *old, size_t size)
-{
-    return granted() ? __real_realloc(old, size) : NULL;
-}
-
-void *__wrap_reallocarray(void *old, size_t n, size_t size)
-{
-    return granted() ? __real_reallocarray(old, n, size) : NULL;
-}
-
-char *__wrap_strdup(const char *text)
-{
-    return granted() ? __real_strdup(text) : NULL;
-}
-
-char *__wrap_strndup(const char *text, size_t n)
-{
-    return granted() ? __real_strndup(text, n) : NULL;
-}
 
 static void memory_may_end_anywhere(void **state)
 {

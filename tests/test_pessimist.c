@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "mightnt.h"
+#include "failing_memory.h"
 
 #define TRY(call) assert_int_equal((call), MN_OK)
 
@@ -469,43 +470,6 @@ static void inside_can_be_looked_at(void **state)
 }
 
 /* ---- memory that ends: the build routes the allocations of this program through these ---- */
-
-static size_t until_failure = SIZE_MAX; /* so many succeed, all after them fail */
-
-static bool granted(void)
-{
-    if (until_failure == SIZE_MAX) return true;
-    return until_failure ? until_failure--, true : false;
-}
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *old, size_t size);
-char *__real_strdup(const char *text);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *old, size_t size);
-char *__wrap_strdup(const char *text);
-
-void *__wrap_malloc(size_t size)
-{
-    return granted() ? __real_malloc(size) : NULL;
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-    return granted() ? __real_calloc(n, size) : NULL;
-}
-
-void *__wrap_realloc(void *old, size_t size)
-{
-    return granted() ? __real_realloc(old, size) : NULL;
-}
-
-char *__wrap_strdup(const char *text)
-{
-    return granted() ? __real_strdup(text) : NULL;
-}
 
 /* Builds all, lives a little, and gives the first failure. */
 static mn_status live(void)

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "learn/plan_hard.h"
+#include "failing_memory.h"
 
 #define TRY(call) assert_int_equal((call), MN_OK)
 
@@ -490,54 +491,7 @@ static void no_path_exceeds_a_hard_budget(void **state)
     }
 }
 
-/* ---- allocation failures
- * ------------------------------------------------------------------------------------------------------ */
-
-static size_t grants = SIZE_MAX;
-static bool denied;
-
-static bool granted(void)
-{
-    if (grants == SIZE_MAX) return true;
-    denied |= !grants;
-    return grants ? grants--, true : false;
-}
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *old, size_t size);
-void *__real_reallocarray(void *old, size_t n, size_t size);
-char *__real_strdup(const char *text);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *old, size_t size);
-void *__wrap_reallocarray(void *old, size_t n, size_t size);
-char *__wrap_strdup(const char *text);
-
-void *__wrap_malloc(size_t size)
-{
-    return granted() ? __real_malloc(size) : NULL;
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-    return granted() ? __real_calloc(n, size) : NULL;
-}
-
-void *__wrap_realloc(void *old, size_t size)
-{
-    return granted() ? __real_realloc(old, size) : NULL;
-}
-
-void *__wrap_reallocarray(void *old, size_t n, size_t size)
-{
-    return granted() ? __real_reallocarray(old, n, size) : NULL;
-}
-
-char *__wrap_strdup(const char *text)
-{
-    return granted() ? __real_strdup(text) : NULL;
-}
+/* ---- allocation failures ---- */
 
 /* Every allocation fails once, the first, the second, ...; the sanitizers see that nothing is lost. */
 static void fail_each(const char *const *sets, size_t n, const char *dir)
@@ -545,10 +499,10 @@ static void fail_each(const char *const *sets, size_t n, const char *dir)
     for (size_t k = 0;; k++) {
         mn_err err = {0};
         mn_plan_opts opts = {.sets = sets, .n_sets = n, .dir = dir, .threads = 1, .sampled = 1};
-        grants = k;
+        until_failure = k;
         denied = false;
         mn_status status = mn_plan(&opts, &err);
-        grants = SIZE_MAX;
+        until_failure = SIZE_MAX;
         if (!denied) break;
         if (status != MN_ERR_MEMORY) fail_msg("allocation %zu: status %d, %s", k, status, err.message);
     }

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "mightnt.h"
+#include "failing_memory.h"
 
 static char path[] = "/tmp/mightnt-symbols-XXXXXX";
 
@@ -423,42 +424,6 @@ static void pipes(void **state)
 
 /* ---- memory that ends ---- */
 
-static size_t allocations_left = SIZE_MAX;
-
-static bool granted(void)
-{
-    return allocations_left == SIZE_MAX || (allocations_left && allocations_left--);
-}
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *old, size_t size);
-char *__real_strdup(const char *text);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *old, size_t size);
-char *__wrap_strdup(const char *text);
-
-void *__wrap_malloc(size_t size)
-{
-    return granted() ? __real_malloc(size) : NULL;
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-    return granted() ? __real_calloc(n, size) : NULL;
-}
-
-void *__wrap_realloc(void *old, size_t size)
-{
-    return granted() ? __real_realloc(old, size) : NULL;
-}
-
-char *__wrap_strdup(const char *text)
-{
-    return granted() ? __real_strdup(text) : NULL;
-}
-
 /* Opens and reads with each allocation failing in turn; how many failed. */
 static size_t failures(const mn_symbols_opts *opts)
 {
@@ -467,10 +432,10 @@ static size_t failures(const mn_symbols_opts *opts)
     bool begins;
     for (mn_status status = MN_ERR_MEMORY; status != MN_OK; failed++) {
         mn_symbols *s = NULL;
-        allocations_left = failed;
+        until_failure = failed;
         status = mn_symbols_open(&s, opts, NULL);
         while (status == MN_OK && (status = mn_symbols_next(s, ids, 64, &n, &begins, NULL)) == MN_OK && n) continue;
-        allocations_left = SIZE_MAX;
+        until_failure = SIZE_MAX;
         mn_symbols_free(s);
         assert_true(status == MN_OK || status == MN_ERR_MEMORY);
     }
@@ -508,9 +473,9 @@ static void memory_may_end_on_a_pipe(void **state)
         close(ends[1]);
         snprintf(name, sizeof name, "/dev/fd/%d", ends[0]);
         mn_symbols_opts opts = {.path = name};
-        allocations_left = failed;
+        until_failure = failed;
         status = mn_symbols_open(&s, &opts, NULL);
-        allocations_left = SIZE_MAX;
+        until_failure = SIZE_MAX;
         mn_symbols_free(s);
         close(ends[0]);
         assert_true(status == MN_OK || status == MN_ERR_MEMORY);

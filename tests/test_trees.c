@@ -14,6 +14,7 @@
 
 #include "mightnt.h"
 #include "predict/credible.h"
+#include "failing_memory.h"
 
 #define TRY(call) assert_int_equal((call), MN_OK)
 #define LENGTH(array) (sizeof(array) / sizeof *(array))
@@ -418,37 +419,6 @@ static void a_short_past_ends_at_its_deepest_context(void **state)
 }
 
 /* ---- allocation failure: the build routes the allocations of this program through these ---------------------------- */
-
-static size_t until_failure = SIZE_MAX; /* so many succeed, the next one fails, and all after it */
-
-static bool granted(void)
-{
-    if (until_failure == SIZE_MAX) return true;
-    if (!until_failure) return false;
-    return until_failure--, true;
-}
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *old, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *old, size_t size);
-
-void *__wrap_malloc(size_t size)
-{
-    return granted() ? __real_malloc(size) : NULL;
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-    return granted() ? __real_calloc(n, size) : NULL;
-}
-
-void *__wrap_realloc(void *old, size_t size)
-{
-    return granted() ? __real_realloc(old, size) : NULL;
-}
 
 static mn_status best_five(mn_model *bct, const char *path)
 {

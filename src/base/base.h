@@ -26,6 +26,9 @@ enum {
     MN_STREAM_USER = 1000
 };
 
+/* First i with p[0] + ... + p[i] > u sum p: never one of probability 0. p: [n]; u in [0,1). mn_sample of probabilities. */
+size_t mn_draw(const double *p, size_t n, double u);
+
 /* a * b, or false on overflow: sizes are checked before they are multiplied. */
 static inline bool mn_mul_size(size_t *out, size_t a, size_t b)
 {

@@ -51,3 +51,17 @@ size_t mn_sample(const double *lp, size_t A, double u)
     }
     return last;
 }
+
+size_t mn_draw(const double *p, size_t n, double u)
+{
+    double sum = 0, until = 0;
+    size_t last = 0;
+    for (size_t i = 0; i < n; i++) sum += p[i];
+    for (size_t i = 0; i < n; i++) {
+        if (!(p[i] > 0)) continue;
+        last = i;
+        until += p[i];
+        if (until > u * sum) break;
+    }
+    return last;
+}

@@ -249,12 +249,6 @@ static mn_status session_new(mn_session **out, mn_worker *worker, const mn_sessi
     return MN_OK;
 }
 
-static mn_status advance(mn_session *const *sessions, size_t n, mn_err *err)
-{
-    (void)sessions, (void)n, (void)err;
-    return MN_OK;
-}
-
 /* One-hot of each of the last D symbols, the most recent first; the last of each A + 1: before the beginning. */
 static mn_status features(mn_session *session, float *x, mn_err *err)
 {
@@ -297,12 +291,6 @@ static const char *piece(const mn_model *model, int32_t id, size_t *len)
     return name;
 }
 
-static bool ends_generation(const mn_model *model, int32_t id)
-{
-    (void)model, (void)id;
-    return false;
-}
-
 /* The longest name that begins here; A: none. */
 static size_t longest_match(const mn_model *model, const char *text, size_t len)
 {
@@ -340,24 +328,15 @@ static mn_status tokenize(const mn_model *model, int32_t *ids, size_t cap, size_
     return MN_OK;
 }
 
-static mn_status no_embeddings(const mn_model *model, float *out, mn_err *err)
-{
-    (void)out;
-    return mn_fail(err, MN_ERR_INPUT, "a %s has no token embeddings", model->kind->name);
-}
-
 const mn_kind mn_bct_kind = {.name = "bct",
                              .free = mn_bct_free,
                              .piece = piece,
-                             .ends_generation = ends_generation,
                              .tokenize = tokenize,
-                             .embeddings = no_embeddings,
                              .worker_new = worker_new,
                              .worker_free = worker_free,
                              .session_new = session_new,
                              .session_free = session_free,
                              .rewound = rewound,
-                             .advance = advance,
                              .predict = predict,
                              .features = features,
                              .append = append,

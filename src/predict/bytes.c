@@ -51,12 +51,6 @@ static const char *piece(const mn_model *model, int32_t id, size_t *len)
     return ((const mn_bytes *)model)->pieces[id];
 }
 
-static bool ends_generation(const mn_model *model, int32_t id)
-{
-    (void)model, (void)id;
-    return false;
-}
-
 static mn_status tokenize(const mn_model *model, int32_t *ids, size_t cap, size_t *n, const char *text, size_t len,
                           bool opening, mn_err *err)
 {
@@ -150,12 +144,6 @@ static mn_status append(mn_session *session, const int32_t *ids, size_t n, bool 
     return MN_OK;
 }
 
-static mn_status advance(mn_session *const *sessions, size_t n, mn_err *err)
-{
-    (void)sessions, (void)n, (void)err;
-    return MN_OK;
-}
-
 static mn_status predict(mn_session *session, double *lp, mn_err *err)
 {
     bytes_session *s = (bytes_session *)session;
@@ -179,14 +167,12 @@ static mn_status key(mn_session *session, unsigned char *out, size_t cap, size_t
 static const mn_kind kind = {.name = "bytes",
                              .free = bytes_free,
                              .piece = piece,
-                             .ends_generation = ends_generation,
                              .tokenize = tokenize,
                              .worker_new = worker_new,
                              .worker_free = worker_free,
                              .session_new = session_new,
                              .session_free = session_free,
                              .rewound = rewound,
-                             .advance = advance,
                              .predict = predict,
                              .append = append,
                              .key = key};

@@ -28,12 +28,6 @@ static const char *piece(const mn_model *model, int32_t id, size_t *len)
     return mn_model_piece(((const kt *)model)->names, id, len);
 }
 
-static bool ends_generation(const mn_model *model, int32_t id)
-{
-    (void)model, (void)id;
-    return false;
-}
-
 static mn_status tokenize(const mn_model *model, int32_t *ids, size_t cap, size_t *n, const char *text, size_t len,
                           bool opening, mn_err *err)
 {
@@ -83,12 +77,6 @@ static void rewound(mn_session *session, size_t length)
     for (size_t t = length; t < session->n; t++) s->counts[session->ids[t]] -= s->learnt[t];
 }
 
-static mn_status advance(mn_session *const *sessions, size_t n, mn_err *err)
-{
-    (void)sessions, (void)n, (void)err;
-    return MN_OK;
-}
-
 static mn_status append(mn_session *session, const int32_t *ids, size_t n, bool learn, mn_err *err)
 {
     kt_session *s = (kt_session *)session;
@@ -131,14 +119,12 @@ static mn_status copy_counts(mn_session *session, uint64_t *counts, mn_err *err)
 static const mn_kind kind = {.name = "kt",
                              .free = free_model,
                              .piece = piece,
-                             .ends_generation = ends_generation,
                              .tokenize = tokenize,
                              .worker_new = worker_new,
                              .worker_free = worker_free,
                              .session_new = session_new,
                              .session_free = session_free,
                              .rewound = rewound,
-                             .advance = advance,
                              .predict = predict,
                              .append = append,
                              .key = key,

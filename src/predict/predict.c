@@ -58,7 +58,7 @@ const char *mn_model_piece(const mn_model *model, int32_t id, size_t *len)
 
 bool mn_model_ends_generation(const mn_model *model, int32_t id)
 {
-    return known(model, id) && model->kind->ends_generation(model, id);
+    return known(model, id) && model->kind->ends_generation && model->kind->ends_generation(model, id);
 }
 
 mn_status mn_model_tokenize(const mn_model *model, int32_t *ids, size_t cap, size_t *n, const char *text, size_t len,
@@ -178,14 +178,15 @@ mn_status mn_session_rewind(mn_session *session, size_t length, mn_err *err)
 {
     if (length > session->n)
         return mn_fail(err, MN_ERR_LIMIT, "cannot rewind to %zu symbols: the session has %zu", length, session->n);
-    session->worker->model->kind->rewound(session, length);
+    if (session->worker->model->kind->rewound) session->worker->model->kind->rewound(session, length);
     session->n = length;
     return MN_OK;
 }
 
 mn_status mn_advance(mn_session *const *sessions, size_t n, mn_err *err)
 {
-    return n ? sessions[0]->worker->model->kind->advance(sessions, n, err) : MN_OK;
+    const mn_kind *kind = n ? sessions[0]->worker->model->kind : NULL;
+    return kind && kind->advance ? kind->advance(sessions, n, err) : MN_OK;
 }
 
 mn_status mn_session_predict(mn_session *session, double *lp, mn_err *err)

@@ -10,19 +10,19 @@ typedef struct mn_kind {
     const char *name;
     void (*free)(mn_model *model);
     const char *(*piece)(const mn_model *model, int32_t id, size_t *len);
-    bool (*ends_generation)(const mn_model *model, int32_t id);
     mn_status (*tokenize)(const mn_model *model, int32_t *ids, size_t cap, size_t *n, const char *text, size_t len,
                           bool opening, mn_err *err);
-    mn_status (*embeddings)(const mn_model *model, float *out, mn_err *err);
     mn_status (*worker_new)(mn_worker **out, mn_model *model, size_t sessions, size_t length, mn_err *err);
     void (*worker_free)(mn_worker *worker); /* after its sessions */
     mn_status (*session_new)(mn_session **out, mn_worker *worker, const mn_session *fork_of, mn_err *err); /* NULL: empty */
     void (*session_free)(mn_session *session);
-    void (*rewound)(mn_session *session, size_t length); /* before the timeline is cut */
-    mn_status (*advance)(mn_session *const *sessions, size_t n, mn_err *err);
     mn_status (*predict)(mn_session *session, double *lp, mn_err *err);
     mn_status (*features)(mn_session *session, float *x, mn_err *err);
     /* What a kind need not have: NULL. */
+    bool (*ends_generation)(const mn_model *model, int32_t id);
+    mn_status (*embeddings)(const mn_model *model, float *out, mn_err *err); /* where E > 0 */
+    void (*rewound)(mn_session *session, size_t length); /* before the timeline is cut */
+    mn_status (*advance)(mn_session *const *sessions, size_t n, mn_err *err);
     mn_status (*append)(mn_session *session, const int32_t *ids, size_t n, bool learn, mn_err *err); /* before the timeline has them */
     mn_status (*key)(mn_session *session, unsigned char *key, size_t cap, size_t *n, mn_err *err);
     /* leaf_alpha > 0: lp of trees are their credible floors. */

@@ -49,12 +49,6 @@ static const char *piece(const mn_model *model, int32_t id, size_t *len)
     return digits[id];
 }
 
-static bool ends_generation(const mn_model *model, int32_t id)
-{
-    (void)model, (void)id;
-    return false;
-}
-
 static mn_status tokenize(const mn_model *model, int32_t *ids, size_t cap, size_t *n, const char *text, size_t len,
                           bool opening, mn_err *err)
 {
@@ -175,12 +169,6 @@ static void rewound(mn_session *session, size_t length)
 
 /* ---- predictions ----------------------------------------------------------------------------------------------- */
 
-static mn_status advance(mn_session *const *sessions, size_t n, mn_err *err)
-{
-    (void)sessions, (void)n, (void)err;
-    return MN_OK;
-}
-
 static mn_status check_turn(const program_session *s, mn_err *err)
 {
     if (mn_past_is_turn(&s->past)) return MN_OK;
@@ -274,14 +262,12 @@ static mn_status key(mn_session *session, unsigned char *out, size_t cap, size_t
 static const mn_kind kind = {.name = "program",
                              .free = free_model,
                              .piece = piece,
-                             .ends_generation = ends_generation,
                              .tokenize = tokenize,
                              .worker_new = worker_new,
                              .worker_free = worker_free,
                              .session_new = session_new,
                              .session_free = session_free,
                              .rewound = rewound,
-                             .advance = advance,
                              .predict = predict,
                              .append = append,
                              .key = key,

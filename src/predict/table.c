@@ -32,12 +32,6 @@ static const char *piece(const mn_model *model, int32_t id, size_t *len)
     return t->texts[id];
 }
 
-static bool ends_generation(const mn_model *model, int32_t id)
-{
-    (void)model, (void)id;
-    return false;
-}
-
 /* The longest text that begins here; A: none. */
 static size_t longest_match(const table *t, const char *text, size_t len)
 {
@@ -68,12 +62,6 @@ static mn_status tokenize(const mn_model *model, int32_t *ids, size_t cap, size_
     return MN_OK;
 }
 
-static mn_status no_embeddings(const mn_model *model, float *out, mn_err *err)
-{
-    (void)out;
-    return mn_fail(err, MN_ERR_INPUT, "a %s has no token embeddings", model->kind->name);
-}
-
 /* ---- sessions ---------------------------------------------------------------------------------------------- */
 
 static mn_status worker_new(mn_worker **out, mn_model *model, size_t sessions, size_t length, mn_err *err)
@@ -98,17 +86,6 @@ static mn_status session_new(mn_session **out, mn_worker *worker, const mn_sessi
 static void session_free(mn_session *session)
 {
     free(session);
-}
-
-static void rewound(mn_session *session, size_t length)
-{
-    (void)session, (void)length;
-}
-
-static mn_status advance(mn_session *const *sessions, size_t n, mn_err *err)
-{
-    (void)sessions, (void)n, (void)err;
-    return MN_OK;
 }
 
 static size_t row_of(const mn_session *session)
@@ -149,15 +126,11 @@ static mn_status key(mn_session *session, unsigned char *out, size_t cap, size_t
 static const mn_kind kind = {.name = "table",
                              .free = table_free,
                              .piece = piece,
-                             .ends_generation = ends_generation,
                              .tokenize = tokenize,
-                             .embeddings = no_embeddings,
                              .worker_new = worker_new,
                              .worker_free = worker_free,
                              .session_new = session_new,
                              .session_free = session_free,
-                             .rewound = rewound,
-                             .advance = advance,
                              .predict = predict,
                              .features = features,
                              .key = key};

@@ -169,19 +169,6 @@ mn_tree_way mn_tree_step(const mn_tree *tree, const size_t *offsets, mn_tree_way
 
 /* ---- generation ---------------------------------------------------------------------------------------------------- */
 
-static int32_t draw(const double *p, size_t A, double u)
-{
-    double total = 0, sum = 0;
-    size_t last = 0;
-    for (size_t a = 0; a < A; a++) total += p[a];
-    for (size_t a = 0; a < A; a++) {
-        if (!(p[a] > 0)) continue;
-        last = a;
-        if ((sum += p[a]) > u * total) break;
-    }
-    return (int32_t)last;
-}
-
 /* The leaf that the past ids[0..n) is in; tree->leaves where it is too short to tell. */
 static size_t leaf_of(const mn_tree *tree, const size_t *offsets, const int32_t *ids, size_t n)
 {
@@ -205,7 +192,7 @@ mn_status mn_tree_generate(int32_t *ids, size_t n, size_t given, const mn_tree *
         if (leaf == tree->leaves)
             ids[t] = (int32_t)mn_rng_below(rng, A);
         else
-            ids[t] = draw(tree->parameters + leaf * A, A, mn_rng_uniform(rng));
+            ids[t] = (int32_t)mn_draw(tree->parameters + leaf * A, A, mn_rng_uniform(rng));
     }
     free(offsets);
     return MN_OK;
