@@ -1,16 +1,59 @@
-/* mightnt demo: the main job from end to end, small: train, audit, show. */
+/* mightnt demo: the claim, computed in a classroom; then the main job from end to end, small: train, audit, show. */
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "commands.h"
 #include "options.h"
 
-enum { WIDTH = 56 };
+enum { WIDTH = 56, LINE = 80, PATH = 4096 };
 
 #define PROMPT "A conversation between a teacher and a student about fractions. Each speaks one short line at a time."
+
+/* ---- the classroom -------------------------------------------------------------------------------------------------- */
+
+/* Words in lines of LINE columns, from column `indent` on, where the first line begins; text: ASCII. */
+static void print_words(const char *text, int indent)
+{
+    int column = indent;
+    while (*text) {
+        int length = (int)strcspn(text, " ");
+        if (column > indent && column + 1 + length > LINE) printf("\n%*s", column = indent, "");
+        column += printf(column > indent ? " %.*s" : "%.*s", length, text);
+        text += length + (text[length] == ' ');
+    }
+    putchar('\n');
+}
+
+static mn_status run_classroom(const char *dir, size_t threads, mn_err *err)
+{
+    char page[PATH];
+    mn_claim claims[MN_CLAIMS];
+    if (mkdir(dir, 0777) != 0 && errno != EEXIST) {
+        *err = (mn_err){.code = MN_ERR_IO};
+        snprintf(err->message, sizeof err->message, "%s: cannot be made: %s", dir, strerror(errno));
+        return MN_ERR_IO;
+    }
+    snprintf(page, sizeof page, "%s/classroom.html", dir);
+    mn_status status = mn_classroom_page(page, claims, threads, cli_interrupted, NULL, err);
+    if (status == MN_OK) print_words("The classroom, where everything can be computed: what an imitator lets through", 0);
+    for (int i = 0; status == MN_OK && i < MN_CLAIMS; i++) {
+        printf("\n%d  ", i + 1);
+        print_words(claims[i].claim, 3);
+        printf("   ");
+        print_words(claims[i].figures, 3);
+    }
+    if (status == MN_OK) printf("\npage     %s\n", page);
+    fflush(stdout);
+    mn_claims_free(claims);
+    return status;
+}
+
+/* ---- the language model --------------------------------------------------------------------------------------------- */
 
 /* Prints the next part of *text that fits into a column, cut at a space or a line end; moves *text past it. */
 static void print_column(const char **text)
@@ -86,7 +129,7 @@ static mn_status run(const char *dir, size_t threads, const char *page, mn_summa
                                        "world.tokens=48",
                                        "regularizer.budget_nats=10",
                                        "world.prompt=" PROMPT};
-    char marker[4096];
+    char marker[PATH + 16];
     snprintf(marker, sizeof marker, "%s/run.json", dir);
     mn_train_opts train = {.sets = sets,
                            .n_sets = sizeof sets / sizeof *sets,
@@ -107,28 +150,42 @@ static mn_status run(const char *dir, size_t threads, const char *page, mn_summa
     return status == MN_OK ? mn_summarise(summary, dir, err) : status;
 }
 
+static mn_status run_model(const char *dir, size_t threads, mn_err *err)
+{
+    char run_dir[PATH], page[PATH];
+    mn_summary summary;
+    mn_audit audit;
+    snprintf(run_dir, sizeof run_dir, "%s/run", dir);
+    snprintf(page, sizeof page, "%s/report.html", dir);
+    mn_status status = run(run_dir, threads, page, &summary, &audit, err);
+    if (status != MN_OK) return status;
+    print_result(&summary, &audit, page);
+    mn_summary_free(&summary);
+    return MN_OK;
+}
+
 int cmd_demo(int argc, char **argv)
 {
-    static const mn_verb verb = {"demo", "[-o DIR]", "trains, audits and shows an agent on SmolLM2, in some minutes",
-                                 "mightnt demo -o demo-run",
-                                 "Goes on with the run in DIR where there is one; remove DIR to begin anew.\n"};
+    static const mn_verb verb = {"demo", "[-o DIR]", "the claim computed in a classroom; then SmolLM2 trained, audited and shown",
+                                 "mightnt demo -o demo-run\n"
+                                 "mightnt demo --classroom",
+                                 "The classroom takes seconds, the language model some minutes. Each leaves a page in DIR, and the\n"
+                                 "training its run in DIR/run; where there is one it goes on with it. Remove DIR to begin anew.\n"};
     const char *dir = "demo-run";
     int64_t threads = 0;
+    bool classroom = false;
     const mn_option options[] = {
-        {"out", 'o', "DIR", "the run directory (default: demo-run)", MN_OPT_STR, &dir},
+        {"out", 'o', "DIR", "where the pages and the run go (default: demo-run)", MN_OPT_STR, &dir},
+        {"classroom", 0, NULL, "only the classroom", MN_OPT_FLAG, &classroom},
         {"threads", 0, "N", "worker threads (default: one a core)", MN_OPT_INT, &threads},
     };
     int status = mn_options_parse(&verb, options, sizeof options / sizeof *options, argc, argv, NULL, 0, NULL);
     if (status) return status;
     if ((status = cli_check_threads(&verb, threads))) return status;
-    char page[4096];
-    mn_summary summary;
-    mn_audit audit;
+    if (strlen(dir) > PATH - 100) return mn_cli_usage(&verb, "--out: the path is too long");
     mn_err err = {0};
-    snprintf(page, sizeof page, "%s/report.html", dir);
     cli_catch_signals();
-    if (run(dir, (size_t)threads, page, &summary, &audit, &err) != MN_OK) return mn_cli_fail(&err);
-    print_result(&summary, &audit, page);
-    mn_summary_free(&summary);
+    if (run_classroom(dir, (size_t)threads, &err) != MN_OK) return mn_cli_fail(&err);
+    if (!classroom && run_model(dir, (size_t)threads, &err) != MN_OK) return mn_cli_fail(&err);
     return 0;
 }

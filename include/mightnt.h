@@ -477,6 +477,21 @@ MN_CHECKED mn_status mn_plan(const mn_plan_opts *opts, mn_err *err);
 /* The keys of its configuration, as mn_train_keys. */
 MN_CHECKED mn_status mn_plan_keys(char **out, mn_err *err);
 
+/* One of the statements that the classroom shows, and what the planner finds of it. Sentences, ASCII. */
+typedef struct mn_claim {
+    const char *claim;
+    char *figures;
+} mn_claim;
+enum { MN_CLAIMS = 5 };
+/* Computes the classroom of docs/planning.md anew, in seconds: the agent held to the imitator and the one held to its pessimist,
+ * for several budgets and numbers of demonstrations. Fills claims [MN_CLAIMS], to be freed also after a failure, and writes one
+ * self-contained page to path, its numbers as TSV in a folder beside it, as mn_report does. threads: as in mn_plan_opts; stop
+ * may be NULL. The same bytes every time. MN_ERR_IO: gnuplot is missing or failed, or nothing can be written; MN_ERR_MEMORY,
+ * MN_ERR_INTERRUPTED. */
+MN_CHECKED mn_status mn_classroom_page(const char *path, mn_claim claims[MN_CLAIMS], size_t threads, bool (*stop)(void *arg),
+                                       void *arg, mn_err *err);
+void mn_claims_free(mn_claim claims[MN_CLAIMS]);
+
 /* ---- laboratory ------------------------------------------------------------------------------------------------ */
 
 /* The statements of the paper as experiments that can fail (docs/theory.md). */

@@ -4,32 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "report/gnuplot.h"
-
 enum { WIDTH = 460, HEIGHT = 300, MOST_DOTS = 200, MOST_BARS = 64 };
-
-/* In a script "#0000nn" stands for names[nn - 1]. */
-static const char *const names[] = {"--axis", "--muted", "--grid", "--s0", "--s1", "--s2",
-                                    "--s3",   "--s4",    "--s5",   "--s6", "--s7"};
-#define AXIS "\"#000001\""
-#define MUTED "\"#000002\""
-#define GRID "\"#000003\""
-enum { FIRST_SERIES = 4 };
-
-static unsigned colour(size_t group)
-{
-    return FIRST_SERIES + (unsigned)(group % MN_SERIES);
-}
-
-/* A number as every reader of TSV takes it, whatever the locale. */
-static mn_status put_number(mn_buf *buf, double x)
-{
-    char text[32];
-    snprintf(text, sizeof text, "%.9g", x);
-    for (char *c = text; *c; c++)
-        if (*c == ',') *c = '.';
-    return mn_buf_puts(buf, text);
-}
 
 /* A row: the group's number, and n numbers. */
 static mn_status put_row(mn_buf *data, size_t group, const double *x, size_t n)
@@ -37,7 +12,7 @@ static mn_status put_row(mn_buf *data, size_t group, const double *x, size_t n)
     MN_TRY(mn_buf_printf(data, "%zu", group + 1));
     for (size_t i = 0; i < n; i++) {
         MN_TRY(mn_buf_puts(data, "\t"));
-        MN_TRY(put_number(data, x[i]));
+        MN_TRY(mn_gnuplot_number(data, x[i]));
     }
     return mn_buf_puts(data, "\n");
 }
@@ -133,13 +108,8 @@ static mn_status frontier_data(mn_buf *data, const mn_comparison *c)
 
 static mn_status begin_script(mn_buf *s, const char *x, const char *y, const mn_buf *data)
 {
-    MN_TRY(mn_buf_printf(s,
-                         "set terminal svg size %d,%d dynamic noenhanced font 'inherit,13' name 'c'\n"
-                         "set border 3 lc rgb " AXIS "\nset tics nomirror out scale .4 textcolor rgb " MUTED "\n"
-                         "set grid ytics lt 1 lw 1 lc rgb " GRID "\nunset key\nset rmargin 2\nset tmargin 1\n"
-                         "set xlabel '%s' textcolor rgb " MUTED "\nset ylabel '%s' textcolor rgb " MUTED " offset .5,0\n"
-                         "set pointintervalbox 0\n$d << EOD\n",
-                         WIDTH, HEIGHT, x, y));
+    MN_TRY(mn_gnuplot_begin(s, WIDTH, HEIGHT, x, y));
+    MN_TRY(mn_buf_puts(s, "$d << EOD\n"));
     const char *rows = strchr(data->data, '\n') + 1; /* without the headings */
     MN_TRY(mn_buf_puts(s, rows));
     return mn_buf_puts(s, "EOD\n");
@@ -149,17 +119,17 @@ static mn_status return_script(mn_buf *s, const mn_comparison *c)
 {
     if (c->same_world) {
         MN_TRY(mn_buf_puts(s, "base = "));
-        MN_TRY(put_number(s, c->base.mean));
-        MN_TRY(mn_buf_puts(s, "\nset label 'base' at graph 1, first base right offset 0,-.6 textcolor rgb " MUTED "\n"));
+        MN_TRY(mn_gnuplot_number(s, c->base.mean));
+        MN_TRY(mn_buf_puts(s, "\nset label 'base' at graph 1, first base right offset 0,-.6 textcolor rgb " MN_GNUPLOT_MUTED "\n"));
     }
     MN_TRY(mn_buf_puts(s, "plot "));
     for (size_t i = 0; i < c->n; i++)
         MN_TRY(mn_buf_printf(s,
                              "$d index %zu using 2:4:5 with filledcurves lc rgb \"#%06x\" fs transparent solid .18 noborder, ",
-                             i, colour(i)));
-    if (c->same_world) MN_TRY(mn_buf_puts(s, "base with lines lw 1.2 dt (6,4) lc rgb " MUTED ", "));
+                             i, mn_gnuplot_colour(i)));
+    if (c->same_world) MN_TRY(mn_buf_puts(s, "base with lines lw 1.2 dt (6,4) lc rgb " MN_GNUPLOT_MUTED ", "));
     for (size_t i = 0; i < c->n; i++)
-        MN_TRY(mn_buf_printf(s, "$d index %zu using 2:3 with lines lw 2 lc rgb \"#%06x\"%s", i, colour(i),
+        MN_TRY(mn_buf_printf(s, "$d index %zu using 2:3 with lines lw 2 lc rgb \"#%06x\"%s", i, mn_gnuplot_colour(i),
                              i + 1 < c->n ? ", " : "\n"));
     return MN_OK;
 }
@@ -169,9 +139,9 @@ static mn_status nats_script(mn_buf *s, const mn_comparison *c)
     MN_TRY(mn_buf_puts(s, "set yrange [0:*]\nset offsets 0,0,graph .06,0\nplot "));
     for (size_t i = 0; i < c->n; i++) {
         if (isfinite(c->groups[i].budget_nats))
-            MN_TRY(mn_buf_printf(s, "$d index %zu using 2:5 with lines lw 1.2 dt (6,4) lc rgb \"#%06x\", ", i, colour(i)));
-        if (c->n == 1) MN_TRY(mn_buf_puts(s, "$d index 0 using 2:4 with lines lw 1 lc rgb " MUTED ", "));
-        MN_TRY(mn_buf_printf(s, "$d index %zu using 2:3 with lines lw 2 lc rgb \"#%06x\"%s", i, colour(i),
+            MN_TRY(mn_buf_printf(s, "$d index %zu using 2:5 with lines lw 1.2 dt (6,4) lc rgb \"#%06x\", ", i, mn_gnuplot_colour(i)));
+        if (c->n == 1) MN_TRY(mn_buf_puts(s, "$d index 0 using 2:4 with lines lw 1 lc rgb " MN_GNUPLOT_MUTED ", "));
+        MN_TRY(mn_buf_printf(s, "$d index %zu using 2:3 with lines lw 2 lc rgb \"#%06x\"%s", i, mn_gnuplot_colour(i),
                              i + 1 < c->n ? ", " : "\n"));
     }
     return MN_OK;
@@ -183,9 +153,9 @@ static mn_status position_script(mn_buf *s, const mn_comparison *c)
     if (c->n == 1)
         return mn_buf_printf(
             s, "$d using (($2+$3)/2):4:(($3-$2)*.86) with boxes lc rgb \"#%06x\" fs transparent solid .8 noborder\n",
-            colour(0));
+            mn_gnuplot_colour(0));
     for (size_t i = 0; i < c->n; i++)
-        MN_TRY(mn_buf_printf(s, "$d index %zu using (($2+$3)/2):4 with lines lw 2 lc rgb \"#%06x\"%s", i, colour(i),
+        MN_TRY(mn_buf_printf(s, "$d index %zu using (($2+$3)/2):4 with lines lw 2 lc rgb \"#%06x\"%s", i, mn_gnuplot_colour(i),
                              i + 1 < c->n ? ", " : "\n"));
     return MN_OK;
 }
@@ -196,9 +166,9 @@ static mn_status put_path(mn_buf *s, const mn_group *g)
     size_t every = (g->steps + MOST_DOTS - 1) / MOST_DOTS;
     MN_TRY(mn_buf_puts(s, "$path << EOD\n"));
     for (size_t step = 0; step < g->steps; step += every) {
-        MN_TRY(put_number(s, mn_group_nats(g, step).mean));
+        MN_TRY(mn_gnuplot_number(s, mn_group_nats(g, step).mean));
         MN_TRY(mn_buf_puts(s, "\t"));
-        MN_TRY(put_number(s, mn_group_return(g, step).mean));
+        MN_TRY(mn_gnuplot_number(s, mn_group_return(g, step).mean));
         MN_TRY(mn_buf_puts(s, "\n"));
     }
     return mn_buf_puts(s, "EOD\n");
@@ -211,10 +181,10 @@ static mn_status put_runs(mn_buf *s, const mn_comparison *c)
     for (size_t i = 0; i < c->n; i++)
         for (size_t r = 0; r < c->groups[i].n; r++) {
             const mn_group *g = &c->groups[i];
-            MN_TRY(put_number(s, mn_result_nats(g->runs[r], g->tail).mean));
+            MN_TRY(mn_gnuplot_number(s, mn_result_nats(g->runs[r], g->tail).mean));
             MN_TRY(mn_buf_puts(s, "\t"));
-            MN_TRY(put_number(s, mn_result_after(g->runs[r], g->tail).mean));
-            MN_TRY(mn_buf_printf(s, "\t%u\n", colour(i)));
+            MN_TRY(mn_gnuplot_number(s, mn_result_after(g->runs[r], g->tail).mean));
+            MN_TRY(mn_buf_printf(s, "\t%u\n", mn_gnuplot_colour(i)));
         }
     return mn_buf_puts(s, "EOD\n");
 }
@@ -223,7 +193,7 @@ static mn_status put_points(mn_buf *s, const mn_comparison *c)
 {
     for (size_t i = 0; i < c->n; i++)
         MN_TRY(mn_buf_printf(s, "$d using 2:($1==%zu?$3:NaN):4:5 with xyerrorbars pt 7 ps .55 lw 1.4 lc rgb \"#%06x\"%s", i + 1,
-                             colour(i), i + 1 < c->n ? ", " : "\n"));
+                             mn_gnuplot_colour(i), i + 1 < c->n ? ", " : "\n"));
     return MN_OK;
 }
 
@@ -231,12 +201,12 @@ static mn_status put_points(mn_buf *s, const mn_comparison *c)
 static mn_status put_line(mn_buf *s, const mn_comparison *c)
 {
     MN_TRY(mn_buf_puts(s, "$line << EOD\n0\t"));
-    MN_TRY(put_number(s, c->base.mean));
+    MN_TRY(mn_gnuplot_number(s, c->base.mean));
     for (size_t i = 0; i < c->n; i++) {
         MN_TRY(mn_buf_puts(s, "\n"));
-        MN_TRY(put_number(s, c->groups[i].nats.mean));
+        MN_TRY(mn_gnuplot_number(s, c->groups[i].nats.mean));
         MN_TRY(mn_buf_puts(s, "\t"));
-        MN_TRY(put_number(s, c->groups[i].after.mean));
+        MN_TRY(mn_gnuplot_number(s, c->groups[i].after.mean));
     }
     return mn_buf_puts(s, "\nEOD\n");
 }
@@ -249,16 +219,16 @@ static mn_status frontier_script(mn_buf *s, const mn_comparison *c)
     MN_TRY(put_line(s, c));
     if (c->same_world) {
         MN_TRY(mn_buf_puts(s, "set label 'base' at 0,"));
-        MN_TRY(put_number(s, c->base.mean));
-        MN_TRY(mn_buf_puts(s, " left offset 1,-.3 textcolor rgb " MUTED "\n"));
+        MN_TRY(mn_gnuplot_number(s, c->base.mean));
+        MN_TRY(mn_buf_puts(s, " left offset 1,-.3 textcolor rgb " MN_GNUPLOT_MUTED "\n"));
     }
     MN_TRY(mn_buf_puts(s, "plot "));
-    if (line) MN_TRY(mn_buf_puts(s, "$line with lines lw 1.2 lc rgb " MUTED ", "));
+    if (line) MN_TRY(mn_buf_puts(s, "$line with lines lw 1.2 lc rgb " MN_GNUPLOT_MUTED ", "));
     if (c->n == 1)
-        MN_TRY(mn_buf_puts(s, "$path with points pt 7 ps .3 lc rgb " AXIS ", "));
+        MN_TRY(mn_buf_puts(s, "$path with points pt 7 ps .3 lc rgb " MN_GNUPLOT_AXIS ", "));
     else
         MN_TRY(mn_buf_puts(s, "$runs using 1:2:3 with points pt 7 ps .3 lc rgb variable, "));
-    if (c->same_world) MN_TRY(mn_buf_puts(s, "$line every ::0::0 with points pt 7 ps .6 lc rgb " MUTED ", "));
+    if (c->same_world) MN_TRY(mn_buf_puts(s, "$line every ::0::0 with points pt 7 ps .6 lc rgb " MN_GNUPLOT_MUTED ", "));
     return put_points(s, c);
 }
 
@@ -290,7 +260,7 @@ static mn_status draw(mn_chart *chart, int kind, const mn_comparison *c, mn_err 
     mn_status status = put_script(&script, kind, c, &chart->data);
     if (status != MN_OK) mn_fail(err, status, "out of memory");
     if (status == MN_OK)
-        status = mn_gnuplot_svg(&chart->svg, script.data, script.len, WIDTH, HEIGHT, names, sizeof names / sizeof *names, err);
+        status = mn_gnuplot_svg(&chart->svg, script.data, script.len, WIDTH, HEIGHT, err);
     mn_buf_free(&script);
     return status;
 }

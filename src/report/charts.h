@@ -2,10 +2,8 @@
 #ifndef MN_CHARTS_H
 #define MN_CHARTS_H
 
-#include "base/buf.h"
+#include "report/gnuplot.h"
 #include "report/results.h"
-
-enum { MN_SERIES = 8 }; /* colours; group i has colour i modulo this */
 
 typedef enum mn_chart_kind { MN_CHART_RETURN, MN_CHART_NATS, MN_CHART_POSITION, MN_CHART_FRONTIER, MN_CHARTS } mn_chart_kind;
 

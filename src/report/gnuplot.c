@@ -9,6 +9,29 @@
 
 extern char **environ;
 
+/* ---- scripts ---------------------------------------------------------------------------------------------------- */
+
+mn_status mn_gnuplot_number(mn_buf *buf, double x)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%.9g", x);
+    for (char *c = text; *c; c++)
+        if (*c == ',') *c = '.';
+    return mn_buf_puts(buf, text);
+}
+
+mn_status mn_gnuplot_begin(mn_buf *script, int width, int height, const char *x, const char *y)
+{
+    return mn_buf_printf(script,
+                         "set terminal svg size %d,%d dynamic noenhanced font 'inherit,13' name 'c'\n"
+                         "set border 3 lc rgb " MN_GNUPLOT_AXIS
+                         "\nset tics nomirror out scale .4 textcolor rgb " MN_GNUPLOT_MUTED
+                         "\nset grid ytics lt 1 lw 1 lc rgb " MN_GNUPLOT_GRID "\nunset key\nset rmargin 3\nset tmargin 1\n"
+                         "set xlabel '%s' textcolor rgb " MN_GNUPLOT_MUTED "\nset ylabel '%s' textcolor rgb " MN_GNUPLOT_MUTED
+                         " offset .5,0\nset pointintervalbox 0\n",
+                         width, height, x, y);
+}
+
 /* ---- the process: files rather than pipes, so that neither side ever waits for the other ------------------------ */
 
 enum { IN, OUT, ERR, FILES };
@@ -74,6 +97,10 @@ static mn_status draw(mn_buf *out, const char *script, size_t len, mn_err *err)
 
 /* ---- the drawing, made fit for a page --------------------------------------------------------------------------- */
 
+/* In a script "#0000nn" stands for names[nn - 1]. */
+static const char *const names[] = {"--axis", "--muted", "--grid", "--s0", "--s1", "--s2",
+                                    "--s3",   "--s4",    "--s5",   "--s6", "--s7"};
+
 static bool starts(const char *text, const char *with)
 {
     return strncmp(text, with, strlen(with)) == 0;
@@ -99,7 +126,7 @@ static const char *left_out(const char *c)
     return NULL;
 }
 
-static mn_status put_fit(mn_buf *svg, const char *c, const char *const *names, size_t n_names)
+static mn_status put_fit(mn_buf *svg, const char *c)
 {
     while (*c) {
         const char *next = left_out(c);
@@ -107,7 +134,7 @@ static mn_status put_fit(mn_buf *svg, const char *c, const char *const *names, s
         if (next) {
             c = next;
         } else if (starts(c, "rgb(") && sscanf(c, "rgb( %d , %d , %d )%n", &r, &g, &b, &used) == 3 && used && r == 0 &&
-                   g == 0 && b > 0 && (size_t)b <= n_names) {
+                   g == 0 && b > 0 && (size_t)b <= sizeof names / sizeof *names) {
             MN_TRY(mn_buf_printf(svg, "var(%s)", names[b - 1]));
             c += used;
         } else if (starts(c, "color='white'")) { /* the halo of a point */
@@ -120,15 +147,14 @@ static mn_status put_fit(mn_buf *svg, const char *c, const char *const *names, s
     return MN_OK;
 }
 
-mn_status mn_gnuplot_svg(mn_buf *svg, const char *script, size_t len, int width, int height, const char *const *names,
-                         size_t n_names, mn_err *err)
+mn_status mn_gnuplot_svg(mn_buf *svg, const char *script, size_t len, int width, int height, mn_err *err)
 {
     mn_buf drawn = {0};
     mn_status status = draw(&drawn, script, len, err);
     if (status == MN_OK) {
         const char *inside = behind(behind(drawn.data, "<svg"), ">");
         status = mn_buf_printf(svg, "<svg viewBox=\"0 0 %d %d\" aria-hidden=\"true\">", width, height);
-        if (status == MN_OK) status = put_fit(svg, inside + strspn(inside, "\n"), names, n_names);
+        if (status == MN_OK) status = put_fit(svg, inside + strspn(inside, "\n"));
         if (status != MN_OK) status = mn_fail(err, status, "out of memory");
     }
     mn_buf_free(&drawn);

@@ -4,24 +4,16 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "report/gnuplot.h"
 #include "report/page.h"
 
 enum { WIDTH = 560, HEIGHT = 330, MOST_ROWS = 24 };
 
-static const char *const names[] = {"--axis", "--muted", "--grid", "--s0", "--s1", "--s2",
-                                    "--s3",   "--s4",    "--s5",   "--s6", "--s7"};
-
 /* ---- data ------------------------------------------------------------------------------------------------------ */
 
+/* NAN: an empty cell. */
 static mn_status put_number(mn_buf *buf, double x)
 {
-    char text[32];
-    if (isnan(x)) return MN_OK; /* an empty cell */
-    snprintf(text, sizeof text, "%.9g", x);
-    for (char *c = text; *c; c++)
-        if (*c == ',') *c = '.';
-    return mn_buf_puts(buf, text);
+    return isnan(x) ? MN_OK : mn_gnuplot_number(buf, x);
 }
 
 static mn_status put_table(mn_buf *data, const mn_lab *lab)
@@ -88,9 +80,9 @@ static mn_status put_lines(mn_buf *script, const mn_lab *lab, const size_t *firs
         }
         if (status == MN_OK) status = mn_buf_puts(script, "EOD\n");
         if (status == MN_OK && points)
-            status = mn_buf_printf(&plots, "%s$d%zu with %s lw 2%s pt 7 ps .45 lc rgb \"#%06zx\"", plots.len ? ", " : "plot ",
+            status = mn_buf_printf(&plots, "%s$d%zu with %s lw 2%s pt 7 ps .45 lc rgb \"#%06x\"", plots.len ? ", " : "plot ",
                                    i, lab->dots ? "points" : "linespoints", i % lab->n_lines ? " dt (6,4)" : "",
-                                   4 + i / lab->n_lines);
+                                   mn_gnuplot_colour(i / lab->n_lines));
     }
     if (status == MN_OK) status = mn_buf_printf(script, "%s\n", plots.len ? plots.data : "");
     mn_buf_free(&plots);
@@ -99,13 +91,9 @@ static mn_status put_lines(mn_buf *script, const mn_lab *lab, const size_t *firs
 
 static mn_status put_script(mn_buf *s, const mn_lab *lab, const size_t *first, size_t groups)
 {
-    MN_TRY(mn_buf_printf(s,
-                         "set terminal svg size %d,%d dynamic noenhanced font 'inherit,13' name 'c'\n"
-                         "set border 3 lc rgb \"#000001\"\nset tics nomirror out scale .4 textcolor rgb \"#000002\"\n"
-                         "set grid ytics lt 1 lw 1 lc rgb \"#000003\"\nunset key\nset rmargin 3\nset tmargin 1\n"
-                         "set xlabel '%s' textcolor rgb \"#000002\"\nset ylabel '%s' textcolor rgb \"#000002\" offset .5,0\n"
-                         "set pointintervalbox 0\nset offsets 0, 0, graph .04, graph .04\n%s%s",
-                         WIDTH, HEIGHT, lab->x_title, lab->y_title, lab->log_x ? "set logscale x\nset format x '%g'\n" : "",
+    MN_TRY(mn_gnuplot_begin(s, WIDTH, HEIGHT, lab->x_title, lab->y_title));
+    MN_TRY(mn_buf_printf(s, "set offsets 0, 0, graph .04, graph .04\n%s%s",
+                         lab->log_x ? "set logscale x\nset format x '%g'\n" : "",
                          lab->log_y ? "set logscale y\nset format y '%g'\n" : ""));
     return put_lines(s, lab, first, groups);
 }
@@ -117,7 +105,7 @@ static mn_status draw(mn_buf *svg, const mn_lab *lab, const size_t *first, size_
     if (status != MN_OK)
         (void)mn_fail(err, status, "out of memory");
     else
-        status = mn_gnuplot_svg(svg, script.data, script.len, WIDTH, HEIGHT, names, sizeof names / sizeof *names, err);
+        status = mn_gnuplot_svg(svg, script.data, script.len, WIDTH, HEIGHT, err);
     mn_buf_free(&script);
     return status;
 }
@@ -230,14 +218,9 @@ static void put_head(mn_html *html, const mn_lab *const *labs, size_t n)
 {
     size_t held = 0;
     for (size_t i = 0; i < n; i++) held += labs[i]->holds;
-    mn_html_raw(html, "<!doctype html>\n<html lang=en>\n<head>\n<meta charset=utf-8>\n<meta name=viewport "
-                      "content=\"width=device-width,initial-scale=1\">\n<title>The paper in numbers</title>\n<style>\n");
-    mn_html_raw(html, mn_page_style);
+    mn_page_begin(html, "the laboratory", "The paper in numbers");
     mn_html_raw(
         html,
-        "</style>\n</head>\n<body>\n<svg width=0 height=0 style=\"position:absolute\" aria-hidden=true><circle id=gpPt6 r=1 "
-        "fill=currentColor /></svg>\n<main>\n<p class=kicker>mightnt " MN_VERSION
-        ", the laboratory</p>\n<h1>The paper in numbers</h1>\n"
         "<p class=lead>The statements of Cohen, Hutter, Bengio and Russell, \xE2\x80\x9CRL, But Don\xE2\x80\x99t Do Anything I "
         "Wouldn\xE2\x80\x99t "
         "Do\xE2\x80\x9D (arXiv 2410.06213), each computed in a class of all short programs, where it can fail. ");

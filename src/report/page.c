@@ -345,23 +345,35 @@ static void put_runs(mn_html *html, const mn_result *runs, size_t n)
 
 /* ---- all of it -------------------------------------------------------------------------------------------------- */
 
-static void put_head(mn_html *html, const mn_comparison *c)
+void mn_page_begin(mn_html *html, const char *kicker, const char *title)
 {
     mn_html_raw(html, "<!DOCTYPE html>\n<html lang=en>\n<head>\n<meta charset=utf-8>\n"
                       "<meta name=viewport content=\"width=device-width,initial-scale=1\">\n"
                       "<meta http-equiv=Content-Security-Policy content=\"default-src 'none';style-src "
                       "'unsafe-inline';script-src 'unsafe-inline'\">\n"
                       "<title>");
-    put_title(html, c);
+    mn_html_raw(html, title);
     mn_html_raw(html, "</title>\n<style>\n");
     mn_html_raw(html, mn_page_style);
-    mn_html_raw(
+    mn_html_rawf(
         html,
         "</style>\n</head>\n<body>\n"
         "<svg width=0 height=0 style=\"position:absolute\" aria-hidden=true><circle id=gpPt6 r=1 fill=currentColor /></svg>\n"
-        "<main>\n<p class=kicker>mightnt \xC2\xB7 training report</p>\n<h1>");
-    put_title(html, c);
+        "<main>\n<p class=kicker>mightnt \xC2\xB7 %s</p>\n<h1>",
+        kicker);
+    mn_html_raw(html, title);
     mn_html_raw(html, "</h1>\n");
+}
+
+static void put_head(mn_html *html, const mn_comparison *c)
+{
+    mn_html title = {0};
+    put_title(&title, c);
+    if (title.status == MN_OK)
+        mn_page_begin(html, "training report", title.buf.data);
+    else
+        html->status = title.status;
+    mn_buf_free(&title.buf);
 }
 
 void mn_page_put(mn_html *html, const mn_comparison *c, const mn_result *runs, size_t n, const mn_chart charts[MN_CHARTS],

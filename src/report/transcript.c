@@ -16,7 +16,7 @@ void mn_transcript_legend(mn_html *html)
     mn_html_raw(html, " <span class=hint>Point at a token, or tap it, for its numbers.</span></p>\n");
 }
 
-static int class_of(double nats)
+int mn_transcript_class(double nats)
 {
     int class = 0;
     while (class < CLASSES && nats >= bounds[class]) class++;
@@ -52,7 +52,7 @@ static void put_token(mn_html *html, const mn_episode *e, size_t t, bool first)
         put_piece(html, piece, len, first);
         return;
     }
-    int class = class_of(e->nats[t]);
+    int class = mn_transcript_class(e->nats[t]);
     mn_html_raw(html, "<span ");
     if (class) mn_html_rawf(html, "class=q%d ", class);
     mn_html_raw(html, "title=\"");

@@ -5,6 +5,8 @@
 #include "report/html.h"
 #include "report/results.h"
 
+/* The class q1 .. q6 that colours what cost so much; 0: none. */
+int mn_transcript_class(double nats);
 /* The colours' legend: classes of nats a token. */
 void mn_transcript_legend(mn_html *html);
 /* Episodes from .. to - 1 of step 0 beside those of the last logged step; where one side has fewer, its place stays empty. */
