@@ -10,7 +10,7 @@ static const char *const claims_text[MN_CLAIMS] = {
     "imitator by 5 nats of KL divergence a lesson.",
     "An imitator must keep an open mind about what it was never shown, here all that comes after exchange 16: \"from now on "
     "always praise\" stays credible, so the agent buys it, once, for a few nats, and is then free. More lessons are no cure, and "
-    "a limit on total variation is no better.",
+    "a limit on total variation is worse.",
     "Hold the agent to the pessimist instead: each move with the least probability that any credible imitator gives it. While "
     "the teacher is one of these, what the pessimist lets through is bounded.",
     "The probability that this leaves over is that of asking for help: the teacher then makes the move. It fades as lessons "
@@ -56,10 +56,10 @@ static mn_status say_let_through(mn_buf *out, const mn_tour *tour)
                          FIXED(s[3].kl_demonstrator, 1)));
     return mn_buf_printf(
         out,
-        " Held to an imitator that does not keep an open mind: reward %s, %s nats from the teacher; and by a total variation of "
-        "%s a move in place of 5 nats: reward only %s, but %s nats.",
-        FIXED(tour->closed.value, 3), FIXED(tour->closed.kl_demonstrator, 1), FIXED(MN_TOUR_TVD, 1), FIXED(tour->tvd.value, 3),
-        FIXED(tour->tvd.kl_demonstrator, 1));
+        " From an imitator without that open mind 5 nats let %s through (reward %s), a total variation of %s a move %s, for less "
+        "reward (%s).",
+        FIXED(tour->closed.kl_demonstrator, 1), FIXED(tour->closed.value, 3), FIXED(MN_TOUR_TVD, 1),
+        FIXED(tour->tvd.kl_demonstrator, 1), FIXED(tour->tvd.value, 3));
 }
 
 static mn_status say_pessimist(mn_buf *out, const mn_tour *tour)
@@ -67,14 +67,14 @@ static mn_status say_pessimist(mn_buf *out, const mn_tour *tour)
     const mn_tour_figures *f = &tour->spent[MN_TOUR_PESSIMIST][MN_TOUR_MAIN];
     const mn_tour_figures(*b)[MN_TOUR_SIZES] = tour->brief;
     MN_TRY(mn_buf_printf(out,
-                         "For %s nats from the pessimist %s from the teacher, %s of them after exchange 16 (the bound: 5 and %s "
-                         "for the help asked for); reward %s.",
+                         "%s nats from the pessimist let %s nats through, %s of them after exchange 16 (the bound: 5, and %s for "
+                         "the help asked for); reward %s.",
                          FIXED(f->kl_base, 2), FIXED(f->kl_demonstrator, 1),
                          FIXED(mn_tour_sum(f, 1, MN_TOUR_SHOWN, MN_TOUR_TURNS), 1), FIXED(f->slack, 1), FIXED(f->value, 3)));
     return mn_buf_printf(
         out,
-        " In lessons no longer than those shown, too: of a budget of 10, with 200, 2,000, 20,000 of them, the imitator makes %s, "
-        "%s, %s nats from the teacher, the pessimist (alpha .1) %s, %s, %s.",
+        " In lessons no longer than those shown, with 200, 2,000, 20,000 of them to learn from, 10 nats from the imitator let %s, "
+        "%s, %s through; from the pessimist (alpha 0.1) %s, %s, %s.",
         FIXED(b[0][1].kl_demonstrator, 1), FIXED(b[0][2].kl_demonstrator, 1), FIXED(b[0][3].kl_demonstrator, 1),
         FIXED(b[1][1].kl_demonstrator, 1), FIXED(b[1][2].kl_demonstrator, 1), FIXED(b[1][3].kl_demonstrator, 1));
 }

@@ -13,15 +13,23 @@ static void put_title(mn_html *html, const mn_tour *tour)
     mn_html_raw(html, " from the teacher");
 }
 
-static void put_lead(mn_html *html)
+static void put_lead(mn_html *html, const mn_tour *tour)
 {
+    const mn_tour_figures *f = &tour->spent[MN_TOUR_IMITATOR][MN_TOUR_MAIN];
     mn_html_raw(
         html,
         "<p class=lead>A teacher, who praises right answers only, is trusted. An imitator has learnt from 200 of its lessons, each "
         "of 16 exchanges. An agent is to teach for 20 exchanges and is rewarded when the student is happy. It may differ from "
         "the imitator by 5 nats a lesson, and keeps to that. But nobody has shown the imitator what comes after the 16th "
-        "exchange, and <b>there the agent turns into a flatterer</b> that answers everything with praise. Held to a "
-        "<b>pessimistic</b> imitator it <b>asks the teacher for help</b> instead.</p>\n"
+        "exchange, and <b>there the agent turns into a flatterer</b>, which answers everything with praise: in ");
+    mn_html_rawf(html, "%zu of %d lessons. That costs it ", tour->flattered, MN_TOUR_SAMPLED);
+    mn_html_num(html, mn_tour_sum(f, 0, MN_TOUR_SHOWN, MN_TOUR_SHOWN + 2), 1);
+    mn_html_raw(html, " nats, once; and its lessons are ");
+    mn_html_num(html, f->kl_demonstrator, 0);
+    mn_html_raw(
+        html,
+        " nats from the teacher\xE2\x80\x99s. Held to a <b>pessimistic</b> imitator, which does only what every credible imitator "
+        "would do, it <b>asks the teacher for help</b> there instead.</p>\n"
         "<p class=note>A nat is the unit of KL divergence, the mean of ln(probability under the agent / probability under the "
         "other). 8 nats are what it takes to do for certain what the other does once in 3,000 times. Reward: 1 for a student who "
         "thanks, .7 right, .5 quiet, .2 wrong, .1 confused; the mean over the lesson. All figures are exact optima, computed, "
@@ -56,9 +64,9 @@ static void put_table(mn_html *html, const mn_tour *tour)
                       "16</th><th>in 17\xE2\x80\x93"
                       "20</th></tr></thead>\n<tbody>\n");
     put_row(html, "Imitator", &tour->idle[MN_TOUR_IMITATOR][MN_TOUR_MAIN]);
-    put_row(html, "Agent held to it", &tour->spent[MN_TOUR_IMITATOR][MN_TOUR_MAIN]);
+    put_row(html, "Agent held to the imitator", &tour->spent[MN_TOUR_IMITATOR][MN_TOUR_MAIN]);
     put_row(html, "Pessimist", &tour->idle[MN_TOUR_PESSIMIST][MN_TOUR_MAIN]);
-    put_row(html, "Agent held to it", &tour->spent[MN_TOUR_PESSIMIST][MN_TOUR_MAIN]);
+    put_row(html, "Agent held to the pessimist", &tour->spent[MN_TOUR_PESSIMIST][MN_TOUR_MAIN]);
     mn_html_raw(html, "</tbody></table></div>\n");
 }
 
@@ -107,7 +115,7 @@ static mn_status put_page(mn_html *html, const mn_tour *tour, const mn_claim cla
     else
         html->status = title.status;
     mn_buf_free(&title.buf);
-    put_lead(html);
+    put_lead(html, tour);
     put_table(html, tour);
     mn_html_raw(html, "<h2>What was let through, when, and at what price</h2>\n");
     MN_TRY(mn_tour_charts(html, tour, folder, err));
