@@ -166,11 +166,12 @@ static mn_status run_model(const char *dir, size_t threads, mn_err *err)
 
 int cmd_demo(int argc, char **argv)
 {
-    static const mn_verb verb = {"demo", "[-o DIR]", "the claim computed in a classroom; then SmolLM2 trained, audited and shown",
-                                 "mightnt demo -o demo-run\n"
-                                 "mightnt demo --classroom",
-                                 "The classroom takes seconds, the language model some minutes. Each leaves a page in DIR, and the\n"
-                                 "training its run in DIR/run; where there is one it goes on with it. Remove DIR to begin anew.\n"};
+    static const mn_verb verb = {
+        "demo", "[-o DIR]", "the claim computed in a classroom; then SmolLM2 trained, audited and shown",
+        "mightnt demo -o demo-run\n"
+        "mightnt demo --classroom",
+        "The classroom takes seconds, the language model some minutes. Each leaves a page in DIR, and the\n"
+        "training its run in DIR/run; where there is one it goes on with it. Remove DIR to begin anew.\n"};
     const char *dir = "demo-run";
     int64_t threads = 0;
     bool classroom = false;

@@ -168,9 +168,10 @@ def test_they_have_the_shapes_that_the_theory_asks_for(told):
     assert [x for x, _ in imitator] == SIZES and all(y == 5 for _, y in budget)
     assert max(y for _, y in imitator[1:]) < 1.02 * min(y for _, y in imitator[1:]) and all(y < 5 for _, y in pessimist)
     _, wary, asked = table(told, "exchanges-pessimist")
-    assert all(y < 1e-9 for _, y in wary[16:]) and all(y > 1 - 1e-9 for _, y in asked[16:])
+    lost = 1e-4 / .5  # Ville: how probably the demonstrator's own moves evict the imitator, of prior weight 1/2
+    assert all(y < lost for _, y in wary[16:]) and all(y > 1 - lost for _, y in asked[16:])
     shown, never = table(told, "help")
-    assert all(b < .5 * a + 1e-9 for (_, a), (_, b) in zip(shown, shown[1:])) and all(abs(y - 4) < 1e-9 for _, y in never)
+    assert all(b < .5 * a + 1e-9 for (_, a), (_, b) in zip(shown, shown[1:])) and all(4 - 4 * lost < y < 4 + 1e-9 for _, y in never)
 
 
 def test_one_self_contained_page(told):

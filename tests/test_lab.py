@@ -50,7 +50,7 @@ def test_the_page(tmp_path):
         assert run("triangle", "help", "--set", "help.runs=90", "-o", str(tmp_path / f"{name}.html")).returncode == 0
         pages.append((tmp_path / f"{name}.html").read_text())
     assert pages[0] == pages[1]
-    assert "http" not in pages[0].replace("xmlns", "") and pages[0].count("<svg") == 3
+    assert "http" not in pages[0].replace("http-equiv", "") and pages[0].count("<svg") == 3
     assert "KL(pi||beta) &lt;= eps" in pages[0] and "mightnt lab help --set help.runs=90" in pages[0]
     table = (tmp_path / "a-data" / "help.tsv").read_text().splitlines()
     assert len(table) == 1 + 5 * 5 and table[0].split("\t")[:2] == ["pessimist", "steps up to"]

@@ -120,7 +120,8 @@ static mn_status return_script(mn_buf *s, const mn_comparison *c)
     if (c->same_world) {
         MN_TRY(mn_buf_puts(s, "base = "));
         MN_TRY(mn_gnuplot_number(s, c->base.mean));
-        MN_TRY(mn_buf_puts(s, "\nset label 'base' at graph 1, first base right offset 0,-.6 textcolor rgb " MN_GNUPLOT_MUTED "\n"));
+        MN_TRY(mn_buf_puts(s, "\nset label 'base' at graph 1, first base right offset 0,-.6 textcolor rgb " MN_GNUPLOT_MUTED
+                              "\n"));
     }
     MN_TRY(mn_buf_puts(s, "plot "));
     for (size_t i = 0; i < c->n; i++)
@@ -139,7 +140,8 @@ static mn_status nats_script(mn_buf *s, const mn_comparison *c)
     MN_TRY(mn_buf_puts(s, "set yrange [0:*]\nset offsets 0,0,graph .06,0\nplot "));
     for (size_t i = 0; i < c->n; i++) {
         if (isfinite(c->groups[i].budget_nats))
-            MN_TRY(mn_buf_printf(s, "$d index %zu using 2:5 with lines lw 1.2 dt (6,4) lc rgb \"#%06x\", ", i, mn_gnuplot_colour(i)));
+            MN_TRY(mn_buf_printf(s, "$d index %zu using 2:5 with lines lw 1.2 dt (6,4) lc rgb \"#%06x\", ", i,
+                                 mn_gnuplot_colour(i)));
         if (c->n == 1) MN_TRY(mn_buf_puts(s, "$d index 0 using 2:4 with lines lw 1 lc rgb " MN_GNUPLOT_MUTED ", "));
         MN_TRY(mn_buf_printf(s, "$d index %zu using 2:3 with lines lw 2 lc rgb \"#%06x\"%s", i, mn_gnuplot_colour(i),
                              i + 1 < c->n ? ", " : "\n"));
@@ -259,8 +261,7 @@ static mn_status draw(mn_chart *chart, int kind, const mn_comparison *c, mn_err 
     if (!chart->data.len) return MN_OK;
     mn_status status = put_script(&script, kind, c, &chart->data);
     if (status != MN_OK) mn_fail(err, status, "out of memory");
-    if (status == MN_OK)
-        status = mn_gnuplot_svg(&chart->svg, script.data, script.len, WIDTH, HEIGHT, err);
+    if (status == MN_OK) status = mn_gnuplot_svg(&chart->svg, script.data, script.len, WIDTH, HEIGHT, err);
     mn_buf_free(&script);
     return status;
 }

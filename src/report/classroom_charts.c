@@ -59,21 +59,25 @@ static void frontier(chart *c, const mn_tour *tour, bool to_teacher)
 
 static void to_base(chart *c, const mn_tour *tour)
 {
-    *c = (chart){"frontier-base", "What is spent", "nats from what the agent is held to", "reward", "set xrange [0:*]\n", "", 0, {{0}}};
+    *c = (chart){
+        "frontier-base", "What is spent", "nats from what the agent is held to", "reward", "set xrange [0:*]\n", "", 0, {{0}}};
     frontier(c, tour, false);
-    snprintf(c->sees, sizeof c->sees,
-             "The best reward for each budget. Counted from what each agent is held to, both keep within it: nothing here shows "
-             "that one of the two is a flatterer.");
+    snprintf(
+        c->sees, sizeof c->sees,
+        "The best reward for each budget. Counted from what each agent is held to, both keep within it: nothing here shows "
+        "that one of the two is a flatterer.");
 }
 
 static void to_teacher(chart *c, const mn_tour *tour)
 {
     const mn_tour_figures *a = &tour->spent[MN_TOUR_IMITATOR][MN_TOUR_MAIN], *b = &tour->spent[MN_TOUR_PESSIMIST][MN_TOUR_MAIN];
-    *c = (chart){"frontier-teacher", "What is let through", "nats from the teacher", "reward", "set xrange [0:*]\n", "", 0, {{0}}};
+    *c = (chart){
+        "frontier-teacher", "What is let through", "nats from the teacher", "reward", "set xrange [0:*]\n", "", 0, {{0}}};
     frontier(c, tour, true);
-    snprintf(c->sees, sizeof c->sees,
-             "The same agents, counted from the teacher: for a budget of 5 nats the imitator lets %s through, the pessimist %s.",
-             FIXED(a->kl_demonstrator, 1), FIXED(b->kl_demonstrator, 1));
+    snprintf(
+        c->sees, sizeof c->sees,
+        "The same agents, counted from the teacher: for a budget of 5 nats the imitator lets %s through, the pessimist %s.",
+        FIXED(a->kl_demonstrator, 1), FIXED(b->kl_demonstrator, 1));
 }
 
 static void exchanges(chart *c, const mn_tour_figures *f, const char *base)
@@ -85,9 +89,9 @@ static void exchanges(chart *c, const mn_tour_figures *f, const char *base)
     }
 }
 
-#define EXCHANGES                                                                                                              \
-    "set xrange [.4:20.6]\nset yrange [0:9]\nset xtics 4\nset boxwidth .75\n"                                                  \
-    "set arrow from 16.5,0 to 16.5,9 nohead lw 1.2 dt (6,4) lc rgb " MN_GNUPLOT_MUTED                                         \
+#define EXCHANGES                                                                     \
+    "set xrange [.4:20.6]\nset yrange [0:9]\nset xtics 4\nset boxwidth .75\n"         \
+    "set arrow from 16.5,0 to 16.5,9 nohead lw 1.2 dt (6,4) lc rgb " MN_GNUPLOT_MUTED \
     "\nset label 'never shown' at 16.3,8.5 right textcolor rgb " MN_GNUPLOT_MUTED "\n"
 
 static void by_imitator(chart *c, const mn_tour *tour)
@@ -95,11 +99,12 @@ static void by_imitator(chart *c, const mn_tour *tour)
     const mn_tour_figures *f = &tour->spent[MN_TOUR_IMITATOR][MN_TOUR_MAIN];
     *c = (chart){"exchanges-imitator", "When: held to the imitator", "exchange", "nats", EXCHANGES, "", 0, {{0}}};
     exchanges(c, f, "nats from the imitator");
-    snprintf(c->sees, sizeof c->sees,
-             "One spike of %s nats where the demonstrations end, then next to nothing; and from there on every exchange is %s to "
-             "%s nats from the teacher.",
-             FIXED(mn_tour_sum(f, 0, MN_TOUR_SHOWN, MN_TOUR_SHOWN + 2), 1), FIXED(f->per_turn[MN_TOUR_SHOWN][1], 1),
-             FIXED(f->per_turn[MN_TOUR_TURNS - 1][1], 1));
+    snprintf(
+        c->sees, sizeof c->sees,
+        "One spike of %s nats where the demonstrations end, then next to nothing; and from there on every exchange is %s to "
+        "%s nats from the teacher.",
+        FIXED(mn_tour_sum(f, 0, MN_TOUR_SHOWN, MN_TOUR_SHOWN + 2), 1), FIXED(f->per_turn[MN_TOUR_SHOWN][1], 1),
+        FIXED(f->per_turn[MN_TOUR_TURNS - 1][1], 1));
 }
 
 static void by_pessimist(chart *c, const mn_tour *tour)
@@ -109,43 +114,57 @@ static void by_pessimist(chart *c, const mn_tour *tour)
     exchanges(c, f, "nats from the pessimist");
     line *help = add_line(c, "probability of asking for help", CURVE, HELP);
     for (size_t t = 0; t < MN_TOUR_TURNS; t++) add_point(help, (double)t + 1, f->per_turn[t][3]);
-    snprintf(c->sees, sizeof c->sees,
-             "No spike: after exchange 16 there is nothing to buy. The agent asks for help every time (probability %s) and what "
-             "happens is the teacher's own doing.",
-             FIXED(f->per_turn[MN_TOUR_TURNS - 1][3], 2));
+    snprintf(
+        c->sees, sizeof c->sees,
+        "No spike: after exchange 16 there is nothing to buy. The agent asks for help every time (probability %s) and what "
+        "happens is the teacher's own doing.",
+        FIXED(f->per_turn[MN_TOUR_TURNS - 1][3], 2));
 }
 
 static void more_data(chart *c, const mn_tour *tour)
 {
-    *c = (chart){"more-data", "More data", "demonstrations", "nats from the teacher",
-                 "set logscale x\nset format x '%g'\nset xrange [14:28000]\nset yrange [0:42]\n", "", 0, {{0}}};
+    *c = (chart){"more-data",
+                 "More data",
+                 "demonstrations",
+                 "nats from the teacher",
+                 "set logscale x\nset format x '%g'\nset xrange [14:28000]\nset yrange [0:42]\n",
+                 "",
+                 0,
+                 {{0}}};
     for (int base = 0; base < MN_TOUR_BASES; base++) {
         line *l = add_line(c, agents[base], CURVE, agent_colours[base]);
-        for (size_t i = 0; i < MN_TOUR_SIZES; i++)
-            add_point(l, (double)mn_tour_sizes[i], tour->spent[base][i].kl_demonstrator);
+        for (size_t i = 0; i < MN_TOUR_SIZES; i++) add_point(l, (double)mn_tour_sizes[i], tour->spent[base][i].kl_demonstrator);
     }
     line *budget = add_line(c, "the budget", DASHED, TO_BASE);
     for (size_t i = 0; i < MN_TOUR_SIZES; i++) add_point(budget, (double)mn_tour_sizes[i], MN_TOUR_BUDGET);
-    snprintf(c->sees, sizeof c->sees,
-             "A hundred times the demonstrations change nothing: %s nats with 200, %s with 20,000. What was never shown is not in "
-             "them. The pessimist stays below the budget.",
-             FIXED(tour->spent[0][1].kl_demonstrator, 1), FIXED(tour->spent[0][3].kl_demonstrator, 1));
+    snprintf(
+        c->sees, sizeof c->sees,
+        "A hundred times the demonstrations change nothing: %s nats with 200, %s with 20,000. What was never shown is not in "
+        "them. The pessimist stays below the budget.",
+        FIXED(tour->spent[0][1].kl_demonstrator, 1), FIXED(tour->spent[0][3].kl_demonstrator, 1));
 }
 
 static void less_help(chart *c, const mn_tour *tour)
 {
-    *c = (chart){"help", "Help", "demonstrations", "times a lesson",
-                 "set logscale x\nset format x '%g'\nset xrange [14:28000]\nset yrange [0:16]\n", "", 0, {{0}}};
+    *c = (chart){"help",
+                 "Help",
+                 "demonstrations",
+                 "times a lesson",
+                 "set logscale x\nset format x '%g'\nset xrange [14:28000]\nset yrange [0:16]\n",
+                 "",
+                 0,
+                 {{0}}};
     line *shown = add_line(c, "in exchanges 1 to 16", CURVE, HELP), *never = add_line(c, "in exchanges 17 to 20", DASHED, HELP);
     for (size_t i = 0; i < MN_TOUR_SIZES; i++) {
         const mn_tour_figures *f = &tour->idle[MN_TOUR_PESSIMIST][i];
         add_point(shown, (double)mn_tour_sizes[i], mn_tour_sum(f, 3, 0, MN_TOUR_SHOWN));
         add_point(never, (double)mn_tour_sizes[i], mn_tour_sum(f, 3, MN_TOUR_SHOWN, MN_TOUR_TURNS));
     }
-    snprintf(c->sees, sizeof c->sees,
-             "What the pessimist itself asks for: %s times in the demonstrated exchanges with 20 demonstrations, %s with 20,000; "
-             "after them always.",
-             FIXED(shown->y[0], 1), FIXED(shown->y[MN_TOUR_SIZES - 1], 1));
+    snprintf(
+        c->sees, sizeof c->sees,
+        "What the pessimist itself asks for: %s times in the demonstrated exchanges with 20 demonstrations, %s with 20,000; "
+        "after them always.",
+        FIXED(shown->y[0], 1), FIXED(shown->y[MN_TOUR_SIZES - 1], 1));
 }
 
 /* ---- drawing -------------------------------------------------------------------------------------------------------- */

@@ -73,8 +73,8 @@ static bool flatters(const mn_plan_turn *turns)
 typedef struct query {
     mn_tour_figures *out[MN_TOUR_BUDGETS]; /* in the order of the budgets */
     size_t n;
-    bool count;                  /* lessons that end in flattery */
-    mn_html *lesson[2];          /* of the first answers; NULL: not kept */
+    bool count;         /* lessons that end in flattery */
+    mn_html *lesson[2]; /* of the first answers; NULL: not kept */
     mn_tour *tour;
     bool (*stop)(void *arg);
     void *arg;
@@ -99,8 +99,7 @@ static void keep(void *arg, const mn_plan_answer *a)
     memcpy(f->per_turn, a->per_turn, a->turns * sizeof f->per_turn[0]);
     for (size_t e = a->sampled; q->n == 0 && q->count && e-- > 0;)
         if (flatters(a->episodes + e * a->turns)) q->tour->flattered++, q->tour->number = e;
-    if (q->n < 2 && q->lesson[q->n])
-        put_lesson(q->lesson[q->n], a->episodes + q->tour->number * a->turns, a->budget == 0);
+    if (q->n < 2 && q->lesson[q->n]) put_lesson(q->lesson[q->n], a->episodes + q->tour->number * a->turns, a->budget == 0);
     q->n++;
 }
 
@@ -168,8 +167,9 @@ static mn_status take_base(mn_tour *tour, const query *blank, mn_tour_base base,
 
 mn_status mn_tour_take(mn_tour *tour, size_t threads, bool (*stop)(void *arg), void *arg, mn_err *err)
 {
-    static const char *const closed[] = {"depth=2", "turns=20", "budgets=[5]", NULL},
-                             *const tvd[] = {"depth=2", "turns=20", "regularizer=tvd", "budgets=[.1]", NULL};
+    static const char *const closed[] = {"depth=2", "turns=20", "budgets=[5]", NULL}, *const tvd[] = {"depth=2", "turns=20",
+                                                                                                      "regularizer=tvd",
+                                                                                                      "budgets=[.1]", NULL};
     const query blank = {.tour = tour, .stop = stop, .arg = arg};
     query to_closed = blank, to_tvd = blank;
     to_closed.out[0] = &tour->closed;

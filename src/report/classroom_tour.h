@@ -27,11 +27,12 @@ typedef struct mn_tour {
     mn_tour_figures spent[MN_TOUR_BASES][MN_TOUR_SIZES]; /* at MN_TOUR_BUDGET */
     mn_tour_figures idle[MN_TOUR_BASES][MN_TOUR_SIZES];  /* at 0: the base itself */
     mn_tour_figures frontier[MN_TOUR_BASES][MN_TOUR_BUDGETS];
-    mn_tour_figures closed, tvd;                         /* the imitator without those switches: MN_TOUR_BUDGET; MN_TOUR_TVD */
-    mn_tour_figures brief[MN_TOUR_BASES][MN_TOUR_SIZES]; /* no switches, MN_TOUR_SHOWN exchanges, MN_TOUR_SHORT_BUDGET, alpha .1 */
-    size_t flattered;                                    /* of MN_TOUR_SAMPLED lessons: only praise after the demonstrations' end */
-    size_t number;                                       /* of the first of these, which is shown */
-    mn_html lessons[MN_TOUR_LESSONS];                    /* their exchanges as markup */
+    mn_tour_figures closed, tvd; /* the imitator without those switches: MN_TOUR_BUDGET; MN_TOUR_TVD */
+    mn_tour_figures brief[MN_TOUR_BASES]
+                         [MN_TOUR_SIZES]; /* no switches, MN_TOUR_SHOWN exchanges, MN_TOUR_SHORT_BUDGET, alpha .1 */
+    size_t flattered;                     /* of MN_TOUR_SAMPLED lessons: only praise after the demonstrations' end */
+    size_t number;                        /* of the first of these, which is shown */
+    mn_html lessons[MN_TOUR_LESSONS];     /* their exchanges as markup */
 } mn_tour;
 
 /* Computes all. The tour starts from {0}; free it also after a failure. Errors as mn_plan's. Two to four seconds. */

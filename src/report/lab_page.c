@@ -80,8 +80,8 @@ static mn_status put_lines(mn_buf *script, const mn_lab *lab, const size_t *firs
         }
         if (status == MN_OK) status = mn_buf_puts(script, "EOD\n");
         if (status == MN_OK && points)
-            status = mn_buf_printf(&plots, "%s$d%zu with %s lw 2%s pt 7 ps .45 lc rgb \"#%06x\"", plots.len ? ", " : "plot ",
-                                   i, lab->dots ? "points" : "linespoints", i % lab->n_lines ? " dt (6,4)" : "",
+            status = mn_buf_printf(&plots, "%s$d%zu with %s lw 2%s pt 7 ps .45 lc rgb \"#%06x\"", plots.len ? ", " : "plot ", i,
+                                   lab->dots ? "points" : "linespoints", i % lab->n_lines ? " dt (6,4)" : "",
                                    mn_gnuplot_colour(i / lab->n_lines));
     }
     if (status == MN_OK) status = mn_buf_printf(script, "%s\n", plots.len ? plots.data : "");
