@@ -36,7 +36,7 @@ static void put_lead(mn_html *html, const mn_tour *tour)
         "other). 8 nats are what it takes to do for certain what the other does once in 3,000 times. Reward: 1 for a student "
         "who "
         "thanks, .7 right, .5 quiet, .2 wrong, .1 confused; the mean over the lesson. All figures are exact optima, computed, "
-        "not learnt.</p>\n");
+        "not learnt, but for the count of sampled lessons.</p>\n");
 }
 
 /* ---- the table ------------------------------------------------------------------------------------------------------ */
