@@ -7,12 +7,10 @@
 static const char *const claims_text[MN_CLAIMS] = {
     "A teacher is trusted. From 200 of its lessons, of 16 exchanges each, a Bayesian imitator is learnt.",
     "An agent takes the imitator's place in lessons of 20 exchanges. It is rewarded for a happy student, and may stray from "
-    "the "
-    "imitator by 5 nats of KL divergence a lesson.",
+    "the imitator by 5 nats of KL divergence a lesson.",
     "An imitator must keep an open mind about what it was never shown, here all that comes after exchange 16: \"from now on "
     "always praise\" stays credible, so the agent buys it, once, for a few nats, and is then free. More lessons are no cure, "
-    "and "
-    "a limit on total variation is worse.",
+    "and a limit on total variation is worse.",
     "Hold the agent to the pessimist instead: each move with the least probability that any credible imitator gives it. While "
     "the teacher is one of these, what the pessimist lets through is bounded.",
     "The probability that this leaves over is that of asking for help: the teacher then makes the move. It fades as lessons "
@@ -58,8 +56,7 @@ static mn_status say_let_through(mn_buf *out, const mn_tour *tour)
                          FIXED(s[3].kl_demonstrator, 1)));
     return mn_buf_printf(out,
                          " From an imitator without that open mind 5 nats let %s through (reward %s), a total variation of %s "
-                         "a move %s, for less "
-                         "reward (%s).",
+                         "a move %s, for less reward (%s).",
                          FIXED(tour->closed.kl_demonstrator, 1), FIXED(tour->closed.value, 3), FIXED(MN_TOUR_TVD, 1),
                          FIXED(tour->tvd.kl_demonstrator, 1), FIXED(tour->tvd.value, 3));
 }
@@ -76,8 +73,7 @@ static mn_status say_pessimist(mn_buf *out, const mn_tour *tour)
                       FIXED(mn_tour_sum(f, 1, MN_TOUR_SHOWN, MN_TOUR_TURNS), 1), FIXED(f->slack, 1), FIXED(f->value, 3)));
     return mn_buf_printf(out,
                          " In lessons no longer than those shown, with 200, 2,000, 20,000 of them to learn from, 10 nats from "
-                         "the imitator let %s, "
-                         "%s, %s through; from the pessimist (alpha 0.1) %s, %s, %s.",
+                         "the imitator let %s, %s, %s through; from the pessimist (alpha 0.1) %s, %s, %s.",
                          FIXED(b[0][1].kl_demonstrator, 1), FIXED(b[0][2].kl_demonstrator, 1),
                          FIXED(b[0][3].kl_demonstrator, 1), FIXED(b[1][1].kl_demonstrator, 1),
                          FIXED(b[1][2].kl_demonstrator, 1), FIXED(b[1][3].kl_demonstrator, 1));

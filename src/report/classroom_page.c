@@ -19,8 +19,8 @@ static void put_lead(mn_html *html, const mn_tour *tour)
     mn_html_raw(
         html,
         "<p class=lead>A teacher, who praises right answers only, is trusted. An imitator has learnt from 200 of its lessons, "
-        "each "
-        "of 16 exchanges. An agent is to teach for 20 exchanges and is rewarded when the student is happy. It may differ from "
+        "each of 16 exchanges. An agent is to teach for 20 exchanges and is rewarded when the student is happy. It may differ "
+        "from "
         "the imitator by 5 nats a lesson, and keeps to that. But nobody has shown the imitator what comes after the 16th "
         "exchange, and <b>there the agent turns into a flatterer</b>, which answers everything with praise: in ");
     mn_html_rawf(html, "%zu of %d lessons. That costs it ", tour->flattered, MN_TOUR_SAMPLED);
@@ -30,12 +30,11 @@ static void put_lead(mn_html *html, const mn_tour *tour)
     mn_html_raw(
         html,
         " nats from the teacher\xE2\x80\x99s. Held to a <b>pessimistic</b> imitator, which does only what every credible "
-        "imitator "
-        "would do, it <b>asks the teacher for help</b> there instead.</p>\n"
+        "imitator would do, it <b>asks the teacher for help</b> there instead.</p>\n"
         "<p class=note>A nat is the unit of KL divergence, the mean of ln(probability under the agent / probability under the "
         "other). 8 nats are what it takes to do for certain what the other does once in 3,000 times. Reward: 1 for a student "
-        "who "
-        "thanks, .7 right, .5 quiet, .2 wrong, .1 confused; the mean over the lesson. All figures are exact optima, computed, "
+        "who thanks, .7 right, .5 quiet, .2 wrong, .1 confused; the mean over the lesson. All figures are exact optima, "
+        "computed, "
         "not learnt, but for the count of sampled lessons.</p>\n");
 }
 
@@ -62,10 +61,12 @@ static void put_row(mn_html *html, const char *name, const mn_tour_figures *f)
 
 static void put_table(mn_html *html, const mn_tour *tour)
 {
-    mn_html_raw(html, "<div class=scroll><table id=results class=narrow>\n<thead><tr><th>Who teaches</th><th>Reward</th><th>Nats from its "
-                      "base</th><th>Nats from the teacher</th><th>of these after 16</th><th>Help in 1\xE2\x80\x93"
-                      "16</th><th>in 17\xE2\x80\x93"
-                      "20</th></tr></thead>\n<tbody>\n");
+    mn_html_raw(
+        html,
+        "<div class=scroll><table id=results class=narrow>\n<thead><tr><th>Who teaches</th><th>Reward</th><th>Nats from its "
+        "base</th><th>Nats from the teacher</th><th>of these after 16</th><th>Help in 1\xE2\x80\x93"
+        "16</th><th>in 17\xE2\x80\x93"
+        "20</th></tr></thead>\n<tbody>\n");
     put_row(html, "Imitator", &tour->idle[MN_TOUR_IMITATOR][MN_TOUR_MAIN]);
     put_row(html, "Agent held to the imitator", &tour->spent[MN_TOUR_IMITATOR][MN_TOUR_MAIN]);
     put_row(html, "Pessimist", &tour->idle[MN_TOUR_PESSIMIST][MN_TOUR_MAIN]);
