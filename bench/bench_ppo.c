@@ -88,7 +88,7 @@ static void time_update(const char *name, mn_reg_kind kind, size_t M, size_t E, 
     for (size_t threads = 1; threads <= 2; threads++) {
         clockid_t clock = threads == 1 ? CLOCK_PROCESS_CPUTIME_ID : CLOCK_MONOTONIC;
         mn_ppo_opts opts = {.kind = kind, .embeddings = E ? embeddings : NULL, .clip = .2, .epochs = 4, .minibatch = 2048,
-                            .learning_rate = 3e-4, .value_coefficient = 1, .share_deviation = .5, .kl_coefficient = kind == MN_REG_NONE ? .05 : 0,
+                            .learning_rate = 3e-4, .value_coefficient = 1, .kl_coefficient = kind == MN_REG_NONE ? .05 : 0,
                             .normalise_advantage = true, .threads = threads};
         stir(&heads, &rng);
         for (size_t i = 0; i < repeats; i++) {

@@ -69,9 +69,10 @@ static void fill_row(world *w, size_t i, mn_rng *rng)
         if (mn_rng_below(rng, w->A - id) < M - j) s->ids[i * M + j++] = (int32_t)id;
     s->chosen[i] = (int32_t)mn_rng_below(rng, base[M] > -INFINITY ? V : M);
     s->lp_old[i] = s->lp_cells[i * V + (size_t)s->chosen[i]] + (float)(.2 * mn_rng_normal(rng));
-    s->limit[i] = i % 4 == 0 ? INFINITY : i % 4 == 1 ? 1e-3 : 2 * mn_rng_uniform(rng);
+    s->remaining[i] = i % 4 == 0 ? INFINITY : i % 4 == 1 ? 1e-3 : 4 * mn_rng_uniform(rng);
     s->offset[i] = (float)-log((double)(1 + i % 10));
-    s->logit[i] = s->offset[i] + (float)(.2 * mn_rng_normal(rng));
+    s->logit[i] = s->offset[i] + (float)(.5 * mn_rng_normal(rng));
+    s->price[i] = (float)mn_rng_uniform(rng);
 }
 
 /* E = 0: a score a symbol. */
@@ -89,10 +90,10 @@ static void make_world(world *w, mn_reg_kind kind, size_t N, size_t F, size_t H,
     fill(w->heads.params, w->heads.n, .5, &rng);
     fill(w->samples.x, N * F, 1, &rng);
     fill(w->samples.advantage, N, 1, &rng);
-    fill(w->samples.target, N, 1, &rng);
+    fill(w->samples.target, N * MN_ESTIMATES, 1, &rng);
     for (size_t i = 0; i < N; i++) fill_row(w, i, &rng);
     w->opts = (mn_ppo_opts){.kind = kind, .limit = .05, .embeddings = w->embeddings, .clip = .2, .epochs = 1, .minibatch = N,
-                            .learning_rate = 1e-3, .value_coefficient = .5, .share_deviation = .5, .kl_coefficient = .3,
+                            .learning_rate = 1e-3, .value_coefficient = .5, .kl_coefficient = .3,
                             .normalise_advantage = true, .threads = 1};
 }
 
@@ -145,7 +146,8 @@ static double tilt(double *lp, double *kl, mn_reg_kind kind, const double *base,
     return kind == MN_REG_TVD ? distance : kind == MN_REG_CHI2 ? square : *kl;
 }
 
-static void policy_double(double *lp, double *kl, mn_reg_kind kind, const double *base, const double *z, double limit, size_t V)
+/* Returns how far it tilts. */
+static double policy_double(double *lp, double *kl, mn_reg_kind kind, const double *base, const double *z, double limit, size_t V)
 {
     double low = 0, high = 1;
     if (kind == MN_REG_PENALTY || kind == MN_REG_NONE || tilt(lp, kl, kind, base, z, 1, V) <= limit) low = 1;
@@ -154,6 +156,7 @@ static void policy_double(double *lp, double *kl, mn_reg_kind kind, const double
         *(tilt(lp, kl, kind, base, z, middle, V) <= limit ? &low : &high) = middle;
     }
     tilt(lp, kl, kind, base, z, low, V);
+    return low;
 }
 
 static void scores_double(double *z, const world *w, const double *out, size_t sample)
@@ -167,7 +170,22 @@ static void scores_double(double *z, const world *w, const double *out, size_t s
     z[M] = out[E];
 }
 
-static double loss_double(const world *w, const double *params)
+/* What a decision's limit does to the loss, at the parameters as they are: the loss goes with `by` times the limit. */
+typedef struct push {
+    double limit, by;
+} push;
+
+/* d lp[cell] / d limit = (z_cell - E z) / (l Var z), damped. */
+static double slope_double(const double *lp, const double *z, double l, size_t cell, size_t V)
+{
+    double mean = 0, variance = 0;
+    for (size_t v = 0; v < V; v++) mean += exp(lp[v]) * z[v];
+    for (size_t v = 0; v < V; v++) variance += exp(lp[v]) * pow(z[v] - mean, 2);
+    return l * (z[cell] - mean) / (l * l * variance + .01);
+}
+
+/* pushes: [N] what moves the shares, or NULL: fills `now` [N] with those of these parameters. */
+static double loss_double(const world *w, const double *params, const push *pushes, push *now)
 {
     const mn_ppo_samples *s = &w->samples;
     const mn_ppo_opts *o = &w->opts;
@@ -175,40 +193,66 @@ static double loss_double(const world *w, const double *params)
     double loss = 0, mean = 0, square = 0, n = (double)s->N;
     for (size_t i = 0; i < s->N; i++) mean += (double)s->advantage[i] / n;
     for (size_t i = 0; i < s->N; i++) square += pow((double)s->advantage[i] - mean, 2) / (n - 1);
+    double inverse = o->normalise_advantage ? 1 / (sqrt(square) + 1e-8) : 1;
     for (size_t i = 0; i < s->N; i++) {
-        double out[64], value, z[64], base[64], lp[64], kl, mass = 0, limit = o->limit;
+        double out[64], estimates[64], z[64], base[64], lp[64], kl, mass = 0, limit = o->limit;
+        size_t cell = (size_t)s->chosen[i];
         net_double(out, &w->heads, params, MN_ACTOR, s->x + i * s->F);
-        net_double(&value, &w->heads, params, MN_CRITIC, s->x + i * s->F);
+        net_double(estimates, &w->heads, params, MN_CRITIC, s->x + i * s->F);
         scores_double(z, w, out, i);
         for (size_t v = 0; v < V; v++) mass += exp((double)s->lp_cells[i * V + v]);
         for (size_t v = 0; v < V; v++) base[v] = (double)s->lp_cells[i * V + v] - log(mass);
-        if (o->kind == MN_REG_BUDGET) limit = s->limit[i];
-        policy_double(lp, &kl, o->kind, base, z, limit, V);
-        double a = o->normalise_advantage ? ((double)s->advantage[i] - mean) / (sqrt(square) + 1e-8) : (double)s->advantage[i];
-        if (o->kind == MN_REG_BUDGET && limit < INFINITY)
-            lp[s->chosen[i]] -= pow(((double)s->logit[i] - out[w->heads.O - 1] - (double)s->offset[i]) / o->share_deviation, 2) / 2;
-        double r = exp(lp[s->chosen[i]] - (double)s->lp_old[i]), cut = fmin(fmax(r, 1 - o->clip), 1 + o->clip);
-        loss += -fmin(r * a, cut * a) + o->value_coefficient * pow(value - (double)s->target[i], 2) / 2 + o->kl_coefficient * kl;
+        if (o->kind == MN_REG_BUDGET) {
+            limit = s->remaining[i] / (1 + exp(-out[w->heads.O - 1] - (double)s->offset[i]));
+            if (pushes && limit < INFINITY) {
+                loss += pushes[i].by * (limit - pushes[i].limit);
+                limit = pushes[i].limit;
+            }
+        }
+        double l = policy_double(lp, &kl, o->kind, base, z, limit, V);
+        double a = o->normalise_advantage ? ((double)s->advantage[i] - mean) * inverse : (double)s->advantage[i];
+        double r = exp(lp[cell] - (double)s->lp_old[i]), cut = fmin(fmax(r, 1 - o->clip), 1 + o->clip);
+        if (now) {
+            double by = (double)s->price[i] * inverse - (r * a > cut * a ? 0 : r * a * slope_double(lp, z, l, cell, V));
+            double moved = out[w->heads.O - 1] + (double)s->offset[i] - (double)s->logit[i];
+            now[i] = (push){limit, (by < 0 ? moved > o->clip : moved < -o->clip) ? 0 : by};
+        }
+        loss += -fmin(r * a, cut * a) + o->kl_coefficient * kl;
+        for (size_t k = 0; k < MN_ESTIMATES; k++) loss += o->value_coefficient * pow(estimates[k] - (double)s->target[i * MN_ESTIMATES + k], 2) / 2;
     }
     return loss / n;
+}
+
+/* Of the loss, the part that comes from the critic's second estimate; no figure of the update tells it. */
+static double price_loss(const world *w, const double *params)
+{
+    double loss = 0, n = (double)w->samples.N;
+    for (size_t i = 0; i < w->samples.N; i++) {
+        double estimates[64];
+        net_double(estimates, &w->heads, params, MN_CRITIC, w->samples.x + i * w->samples.F);
+        loss += pow(estimates[MN_PRICE] - (double)w->samples.target[i * MN_ESTIMATES + MN_PRICE], 2) / 2;
+    }
+    return w->opts.value_coefficient * loss / n;
 }
 
 /* The first Adam step from zero leaves a tenth of the gradient in m. */
 static void check_gradient(world *w)
 {
     size_t n = w->heads.n;
-    double *params = malloc(n * sizeof *params), *want = malloc(n * sizeof *want), most = 0, h = 1e-6;
+    double *params = calloc(n, sizeof *params), *want = calloc(n, sizeof *want), most = 0, h = 1e-6;
     mn_ppo_stats stats;
+    push pushes[64];
+    assert_true(w->samples.N <= sizeof pushes / sizeof *pushes);
     for (size_t i = 0; i < n; i++) params[i] = (double)w->heads.params[i];
+    double loss = loss_double(w, params, NULL, pushes) - price_loss(w, params);
     for (size_t i = 0; i < n; i++) {
         params[i] += h;
-        want[i] = loss_double(w, params);
+        want[i] = loss_double(w, params, pushes, NULL);
         params[i] -= 2 * h;
-        want[i] = (want[i] - loss_double(w, params)) / (2 * h);
+        want[i] = (want[i] - loss_double(w, params, pushes, NULL)) / (2 * h);
         params[i] += h;
         most = fmax(most, fabs(want[i]));
     }
-    double loss = loss_double(w, params);
     assert_int_equal(learn(w, &stats, 1), MN_OK);
     assert_true(near(stats.policy_loss + w->opts.value_coefficient * stats.value_loss + w->opts.kl_coefficient * stats.nats, loss, 1e-5));
     for (size_t i = 0; i < n; i++) {
@@ -292,12 +336,14 @@ static void rows_match_double(void **state)
     for (size_t i = 0; i < w.heads.n; i++) params[i] = (double)(w.heads.params[i] *= .3f);
     for (size_t i = 0; i < 20; i++) {
         float out[27];
-        double want[64], value;
+        double want[64], estimates[64];
+        float got[MN_ESTIMATES];
         mn_heads_actor_row(&w.heads, out, w.samples.x + i * 30);
         net_double(want, &w.heads, params, MN_ACTOR, w.samples.x + i * 30);
-        net_double(&value, &w.heads, params, MN_CRITIC, w.samples.x + i * 30);
+        net_double(estimates, &w.heads, params, MN_CRITIC, w.samples.x + i * 30);
+        mn_heads_critic_row(&w.heads, got, w.samples.x + i * 30);
         for (size_t j = 0; j < 27; j++) assert_true(near((double)out[j], want[j], 1e-5));
-        assert_true(near((double)mn_heads_critic_row(&w.heads, w.samples.x + i * 30), value, 1e-5));
+        for (size_t k = 0; k < MN_ESTIMATES; k++) assert_true(near((double)got[k], estimates[k], 1e-5));
     }
     free_world(&w);
 }
@@ -314,10 +360,11 @@ static void batch_and_row_have_the_same_bits(void **state)
     memcpy(u.x, w.samples.x, 13 * 37 * sizeof *u.x);
     for (size_t i = 0; i < MN_NETS; i++) forward(&u, i, 0, 13);
     for (size_t i = 0; i < 13; i++) {
-        float out[10], value = mn_heads_critic_row(&w.heads, w.samples.x + i * 37);
+        float out[10], estimates[MN_ESTIMATES];
+        mn_heads_critic_row(&w.heads, estimates, w.samples.x + i * 37);
         mn_heads_actor_row(&w.heads, out, w.samples.x + i * 37);
         assert_memory_equal(out, u.nets[MN_ACTOR].output[2] + i * 10, sizeof out);
-        assert_memory_equal(&value, u.nets[MN_CRITIC].output[2] + i, sizeof value);
+        assert_memory_equal(estimates, u.nets[MN_CRITIC].output[2] + i * MN_ESTIMATES, sizeof estimates);
     }
     update_free(&u);
     free_world(&w);
@@ -332,14 +379,15 @@ static void untrained_heads_are_the_base(void **state)
         double scores[10], base[10], policy[10], lambda, nats, limit = .5;
         make_world(&w, (mn_reg_kind)kind, 1, 6, 8, 30, 9, 4, 6);
         mn_heads_init(&w.heads, &rng);
-        float out[6];
+        float out[6], estimates[MN_ESTIMATES];
         mn_heads_actor_row(&w.heads, out, w.samples.x);
+        mn_heads_critic_row(&w.heads, estimates, w.samples.x);
         mn_heads_scores_row(&w.heads, scores, out, w.embeddings, w.samples.ids, 9);
         for (size_t v = 0; v < 10; v++) {
             assert_true(scores[v] == 0);
             base[v] = log((double)(v + 1) / 55);
         }
-        assert_true(mn_heads_critic_row(&w.heads, w.samples.x) == 0);
+        assert_true(estimates[MN_VALUE] == 0 && estimates[MN_PRICE] == 0);
         assert_true(out[5] == 0 && mn_share(out[5]) == .5);
         assert_int_equal(mn_regularize((mn_reg_kind)kind, policy, &lambda, &nats, base, scores, &limit, 1, 10, NULL), MN_OK);
         assert_memory_equal(policy, base, sizeof base);
@@ -398,7 +446,7 @@ static void the_critic_learns_its_targets(void **state)
     world w;
     mn_ppo_stats first, last;
     make_world(&w, MN_REG_NONE, 256, 6, 32, 5, 5, 0, 9);
-    for (size_t i = 0; i < 256; i++) w.samples.target[i] = w.samples.x[i * 6] - 2 * w.samples.x[i * 6 + 1];
+    for (size_t i = 0; i < 256; i++) w.samples.target[i * MN_ESTIMATES] = w.samples.x[i * 6] - 2 * w.samples.x[i * 6 + 1];
     w.opts.minibatch = 64;
     w.opts.epochs = 20;
     w.opts.learning_rate = .01;
@@ -406,7 +454,7 @@ static void the_critic_learns_its_targets(void **state)
     assert_int_equal(learn(&w, &last, 2), MN_OK);
     assert_true(last.value_loss < first.value_loss / 4);
     assert_true(first.explained_variance < last.explained_variance && last.explained_variance > .9 && last.explained_variance <= 1);
-    for (size_t i = 0; i < 256; i++) w.samples.target[i] = 3;
+    for (size_t i = 0; i < 256; i++) w.samples.target[i * MN_ESTIMATES] = 3;
     w.opts.epochs = 1;
     assert_int_equal(learn(&w, &last, 2), MN_OK);
     assert_true(last.explained_variance == 0);
@@ -428,7 +476,7 @@ static void what_is_not_finite_is_an_error(void **state)
     world w;
     mn_ppo_stats stats;
     make_world(&w, MN_REG_NONE, 30, 4, 5, 6, 6, 0, 10);
-    w.samples.target[7] = INFINITY;
+    w.samples.target[14] = INFINITY;
     assert_int_equal(learn(&w, &stats, 1), MN_ERR_NUM);
     free_world(&w);
 }
@@ -481,41 +529,90 @@ static void advantages_follow_their_sum(void **state)
     for (size_t t = T; t-- > 0;) assert_true(near(target[t], rest += rewards[t], 1e-12));
 }
 
-/* ---- a bandit ---- */
-
-/* The policy of three arms at a share's logit. */
-static void bandit_policy(double policy[4], double *nats, double *limit, const world *w, double budget, const float *out, float logit)
+/* By its definition: what a nat more would add at the decision that gets each part of it. */
+static void worth_is_shared_out(void **state)
 {
-    static const double base[4] = {-.3566749439387324, -1.6094379124341003, -2.3025850929940455, -INFINITY}; /* .7 .2 .1 */
-    double scores[4], lambda;
-    for (size_t v = 0; v < 4; v++) w->samples.lp_cells[v] = (float)base[v];
-    mn_heads_scores_row(&w->heads, scores, out, NULL, (const int32_t[]){0, 1, 2}, 3);
-    *limit = budget < INFINITY ? budget * mn_share(logit) : INFINITY;
-    assert_int_equal(mn_regularize(w->opts.kind, policy, &lambda, nats, base, scores, limit, 1, 4, NULL), MN_OK);
+    (void)state;
+    enum { T = 9 };
+    mn_rng rng = mn_rng_split(15, 0, MN_STREAM_USER);
+    double advantage[T], worth[T];
+    float share[T], slope[T];
+    for (size_t t = 0; t < T; t++) {
+        advantage[t] = mn_rng_normal(&rng);
+        slope[t] = (float)mn_rng_normal(&rng);
+        share[t] = (float)mn_rng_uniform(&rng);
+    }
+    mn_worth(worth, advantage, share, slope, T);
+    for (size_t t = 0; t < T; t++) {
+        double left = 1, want = 0;
+        for (size_t k = t; k < T; k++) {
+            want += left * (double)share[k] * advantage[k] * (double)slope[k];
+            left *= 1 - (double)share[k];
+        }
+        assert_true(near(worth[t], want, 1e-12));
+    }
 }
 
-/* Plays N times with three arms of which the last pays. Returns its probability at the mean share, and the nats of that decision. */
+/* Where the limit binds and the tilt is not small, it is the operator's own derivative. */
+static void slopes_are_those_of_the_operator(void **state)
+{
+    (void)state;
+    mn_rng rng = mn_rng_split(16, 0, MN_STREAM_USER);
+    size_t checked = 0;
+    for (int k = 0; k < 200; k++) {
+        double base[7], scores[7], policy[3][7], lambda, nats, sum = 0, limit = .5 + mn_rng_uniform(&rng), h = 1e-5;
+        for (size_t v = 0; v < 7; v++) sum += base[v] = exp(mn_rng_normal(&rng));
+        for (size_t v = 0; v < 7; v++) base[v] = log(base[v] / sum), scores[v] = 5 * mn_rng_normal(&rng);
+        for (int i = 0; i < 3; i++) {
+            double b = limit + h * (i - 1);
+            assert_int_equal(mn_regularize(MN_REG_BUDGET, policy[i], &lambda, &nats, base, scores, &b, 1, 7, NULL), MN_OK);
+        }
+        double mean = 0, variance = 0;
+        for (size_t v = 0; v < 7; v++) mean += exp(policy[1][v]) * scores[v];
+        for (size_t v = 0; v < 7; v++) variance += exp(policy[1][v]) * pow(scores[v] - mean, 2);
+        if (lambda == 1 || lambda * lambda * variance < .1) continue;
+        checked++;
+        double damped = lambda * lambda * variance / (lambda * lambda * variance + .01);
+        for (size_t v = 0; v < 7; v++)
+            assert_true(near(mn_ppo_slope(policy[1], scores, 7, lambda, v), damped * (policy[2][v] - policy[0][v]) / (2 * h), 1e-4));
+    }
+    assert_true(checked > 100);
+}
+
+/* ---- a bandit ---- */
+
+/* The policy of three arms. */
+static void bandit_policy(double policy[4], double *nats, const world *w, double budget, const float *out)
+{
+    static const double base[4] = {-.3566749439387324, -1.6094379124341003, -2.3025850929940455, -INFINITY}; /* .7 .2 .1 */
+    double scores[4], lambda, limit = budget < INFINITY ? budget * mn_share(out[4]) : INFINITY;
+    for (size_t v = 0; v < 4; v++) w->samples.lp_cells[v] = (float)base[v];
+    mn_heads_scores_row(&w->heads, scores, out, NULL, (const int32_t[]){0, 1, 2}, 3);
+    assert_int_equal(mn_regularize(w->opts.kind, policy, &lambda, nats, base, scores, &limit, 1, 4, NULL), MN_OK);
+}
+
+/* Plays N times with three arms of which the last pays. Returns its probability, and the nats of that decision. */
 static double play_bandit(world *w, double budget, double *nats, mn_rng *rng)
 {
     mn_ppo_samples *s = &w->samples;
-    float out[5];
-    double policy[4], limit;
+    float out[5], estimates[MN_ESTIMATES];
+    double policy[4];
     s->x[0] = 1;
     mn_heads_actor_row(&w->heads, out, s->x);
+    mn_heads_critic_row(&w->heads, estimates, s->x);
+    bandit_policy(policy, nats, w, budget, out);
     for (size_t i = 0; i < s->N; i++) {
         s->x[i] = 1;
-        s->logit[i] = out[4] + (float)(.5 * mn_rng_normal(rng));
-        bandit_policy(policy, nats, &s->limit[i], w, budget, out, s->logit[i]);
-        assert_true(*nats <= budget);
+        s->remaining[i] = budget;
+        s->logit[i] = out[4];
+        s->offset[i] = s->price[i] = 0; /* nothing follows */
         for (size_t v = 0; v < 4; v++) s->lp_cells[i * 4 + v] = s->lp_cells[v];
         for (size_t j = 0; j < 3; j++) s->ids[i * 3 + j] = (int32_t)j;
-        s->offset[i] = 0;
         s->chosen[i] = (int32_t)mn_sample(policy, 4, mn_rng_uniform(rng));
-        s->lp_old[i] = (float)(policy[s->chosen[i]] + (budget < INFINITY ? mn_share_lp(s->logit[i], out[4], .5) : 0));
-        s->target[i] = s->chosen[i] == 2;
-        s->advantage[i] = s->target[i] - mn_heads_critic_row(&w->heads, s->x + i);
+        s->lp_old[i] = (float)policy[s->chosen[i]];
+        s->target[i * MN_ESTIMATES] = s->chosen[i] == 2;
+        s->advantage[i] = s->target[i * MN_ESTIMATES] - estimates[MN_VALUE];
     }
-    bandit_policy(policy, nats, &limit, w, budget, out, out[4]);
     return exp(policy[2]);
 }
 
@@ -570,6 +667,8 @@ int main(void)
         cmocka_unit_test(threads_do_not_change_bits),
         cmocka_unit_test(order_comes_from_the_stream),
         cmocka_unit_test(the_critic_learns_its_targets),
+        cmocka_unit_test(worth_is_shared_out),
+        cmocka_unit_test(slopes_are_those_of_the_operator),
         cmocka_unit_test(what_is_not_finite_is_an_error),
         cmocka_unit_test(allocations_may_fail),
         cmocka_unit_test(advantages_follow_their_sum),

@@ -20,7 +20,6 @@ enum {
     MN_STREAM_INIT = 3,    /* initial weights of the heads */
     MN_STREAM_SHUFFLE = 4, /* order of the samples in an update */
     MN_STREAM_PROJECT = 5, /* random projections of features */
-    MN_STREAM_SHARE = 6,   /* how much of the budget a token may spend */
     MN_STREAM_DEMONSTRATION = 7, /* the symbols of a drawn demonstration */
     MN_STREAM_SENTENCE = 8, /* which sentence says a move */
     MN_STREAM_USER = 1000

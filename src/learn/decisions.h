@@ -11,11 +11,12 @@ typedef struct mn_decisions {
     float *x;           /* [n,F] */
     int32_t *ids;       /* [n,M] */
     float *lp_cells;    /* [n,V] of the base */
-    double *limit;      /* [n] nats it could spend */
-    float *logit;       /* [n] of the share, as it was drawn */
-    float *offset;      /* [n] of its mean */
+    double *remaining;  /* [n] nats that were left; INFINITY where there is no budget */
+    float *logit;       /* [n] of the share */
+    float *offset;      /* [n] of the logit from the actor's output */
     int32_t *chosen;    /* [n] cell */
-    float *lp_old;      /* [n] ln of the policy's probability of that cell, and of the share's density */
+    float *lp_old;      /* [n] ln of the policy's probability of that cell */
+    float *slope;       /* [n] mn_ppo_slope of what was chosen */
     float *nats;        /* [n] */
     float *lambda, *share; /* [n] */
     size_t *t;          /* [n] which token of the episode */

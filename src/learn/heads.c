@@ -16,7 +16,7 @@ static bool append(mn_layer *layer, size_t *n, size_t in, size_t out)
 
 mn_status mn_heads_new(mn_heads *heads, size_t F, size_t H, size_t O, mn_err *err)
 {
-    const size_t outputs[MN_NETS] = {O, 1};
+    const size_t outputs[MN_NETS] = {O, MN_ESTIMATES};
     *heads = (mn_heads){.F = F, .H = H, .O = O};
     bool ok = F && O && H && H <= MN_HIDDEN_MAX;
     for (size_t net = 0; net < MN_NETS && ok; net++)
@@ -63,11 +63,9 @@ void mn_heads_actor_row(const mn_heads *heads, float *out, const float *x)
     forward_row(heads, MN_ACTOR, out, x);
 }
 
-float mn_heads_critic_row(const mn_heads *heads, const float *x)
+void mn_heads_critic_row(const mn_heads *heads, float out[MN_ESTIMATES], const float *x)
 {
-    float value;
-    forward_row(heads, MN_CRITIC, &value, x);
-    return value;
+    forward_row(heads, MN_CRITIC, out, x);
 }
 
 void mn_heads_scores_row(const mn_heads *heads, double *scores, const float *actor, const float *embeddings, const int32_t *ids,
@@ -87,12 +85,6 @@ void mn_heads_scores_row(const mn_heads *heads, double *scores, const float *act
 double mn_share(float logit)
 {
     return 1 / (1 + exp(-(double)logit));
-}
-
-double mn_share_lp(float logit, float mean, double deviation)
-{
-    double z = ((double)logit - (double)mean) / deviation;
-    return -z * z / 2;
 }
 
 mn_status mn_adam_new(mn_adam *adam, size_t n, mn_err *err)

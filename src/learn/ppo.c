@@ -16,21 +16,23 @@ enum {
 
 mn_status mn_ppo_samples_new(mn_ppo_samples *s, size_t N, size_t F, size_t M, mn_err *err)
 {
-    size_t NF, NM, NV;
+    size_t NF, NM, NV, NT;
     *s = (mn_ppo_samples){.N = N, .F = F, .M = M};
-    if (!mn_mul_size(&NF, N, F) || M == SIZE_MAX || !mn_mul_size(&NV, N, M + 1) || !mn_mul_size(&NM, N, M))
+    if (!mn_mul_size(&NF, N, F) || M == SIZE_MAX || !mn_mul_size(&NV, N, M + 1) || !mn_mul_size(&NM, N, M) ||
+        !mn_mul_size(&NT, N, MN_ESTIMATES))
         return mn_fail(err, MN_ERR_LIMIT, "%zu samples of %zu features and %zu cells are too many", N, F, M);
     s->x = mn_alloc(NF, sizeof *s->x);
     s->ids = mn_alloc(NM, sizeof *s->ids);
     s->lp_cells = mn_alloc(NV, sizeof *s->lp_cells);
-    s->limit = mn_alloc(N, sizeof *s->limit);
+    s->remaining = mn_alloc(N, sizeof *s->remaining);
+    s->price = mn_alloc(N, sizeof *s->price);
     s->logit = mn_alloc(N, sizeof *s->logit);
     s->offset = mn_alloc(N, sizeof *s->offset);
     s->chosen = mn_alloc(N, sizeof *s->chosen);
     s->lp_old = mn_alloc(N, sizeof *s->lp_old);
     s->advantage = mn_alloc(N, sizeof *s->advantage);
-    s->target = mn_alloc(N, sizeof *s->target);
-    if (s->x && s->ids && s->lp_cells && s->limit && s->logit && s->offset && s->chosen && s->lp_old && s->advantage &&
+    s->target = mn_alloc(NT, sizeof *s->target);
+    if (s->x && s->ids && s->lp_cells && s->remaining && s->price && s->logit && s->offset && s->chosen && s->lp_old && s->advantage &&
         s->target)
         return MN_OK;
     mn_ppo_samples_free(s);
@@ -42,7 +44,8 @@ void mn_ppo_samples_free(mn_ppo_samples *s)
     free(s->x);
     free(s->ids);
     free(s->lp_cells);
-    free(s->limit);
+    free(s->remaining);
+    free(s->price);
     free(s->logit);
     free(s->offset);
     free(s->chosen);
@@ -257,26 +260,43 @@ static void learn_plain(const update *u, seat *s, size_t sample, const float *ou
     sum->lambda += 1;
 }
 
-/* The same through the operator, and *d_logit by the mean of the share's logit. */
+double mn_ppo_slope(const double *lp_policy, const double *scores, size_t V, double lambda, size_t cell)
+{
+    const double damping = .01; /* a tilt by .005 nats has this lambda^2 Var z */
+    double mean = 0, square = 0;
+    for (size_t v = 0; v < V; v++) {
+        if (lp_policy[v] == -INFINITY) continue;
+        double p = exp(lp_policy[v]), z = scores[v] - scores[cell];
+        mean += p * z;
+        square += p * z * z;
+    }
+    return -lambda * mean / (lambda * lambda * (square - mean * mean) + damping);
+}
+
+/* The same through the operator, and *d_logit by the share's logit. */
 static mn_status learn_tilt(const update *u, seat *s, size_t sample, const float *out, float *d_logit, sums *sum, mn_err *err)
 {
     const mn_ppo_samples *all = u->samples;
     const mn_ppo_opts *o = u->opts;
     size_t cell = (size_t)all->chosen[sample], E = u->heads->O - 2;
-    bool drawn = o->kind == MN_REG_BUDGET && all->limit[sample] < INFINITY;
-    float logit = all->logit[sample], mean = out[E + 1] + all->offset[sample];
-    double limit = o->kind == MN_REG_BUDGET ? all->limit[sample] : o->limit, lambda, nats;
-    double d_nats = o->kl_coefficient * u->share;
+    bool shared = o->kind == MN_REG_BUDGET && all->remaining[sample] < INFINITY;
+    float logit = out[E + 1] + all->offset[sample];
+    double share = mn_share(logit), lambda, nats, d_nats = o->kl_coefficient * u->share;
+    double limit = shared ? all->remaining[sample] * share : o->kind == MN_REG_BUDGET ? INFINITY : o->limit;
     mn_heads_scores_row(u->heads, s->scores, out, o->embeddings, all->ids + sample * all->M, all->M);
     for (size_t v = 0; v < u->V; v++) s->base[v] = (double)all->lp_cells[sample * u->V + v] - u->log_sum[sample];
     MN_TRY(mn_regularize(o->kind, s->policy, &lambda, &nats, s->base, s->scores, &limit, 1, u->V, err));
-    double gradient = surrogate(u, sample, s->policy[cell] + (drawn ? mn_share_lp(logit, mean, o->share_deviation) : 0), sum) * u->share;
+    double gradient = surrogate(u, sample, s->policy[cell], sum) * u->share;
     s->d_policy[cell] = gradient;
     MN_TRY(mn_regularize_backward(o->kind, s->d_scores, NULL, s->d_policy, &d_nats, s->policy, &lambda, s->base, s->scores,
                                   &limit, 1, u->V, err));
     s->d_policy[cell] = 0;
     for (size_t v = 0; v < u->V; v++) s->p[v] = (float)s->d_scores[v];
-    *d_logit = drawn ? (float)(gradient * ((double)logit - (double)mean) / (o->share_deviation * o->share_deviation)) : 0;
+    if (shared) {
+        double price = (double)(all->price[sample] * u->inverse) * u->share, moved = (double)(logit - all->logit[sample]);
+        double d_limit = gradient * mn_ppo_slope(s->policy, s->scores, u->V, lambda, cell) + price;
+        *d_logit = (d_limit < 0 ? moved > o->clip : moved < -o->clip) ? 0 : (float)(d_limit * limit * (1 - share));
+    }
     sum->nats += nats;
     sum->lambda += lambda;
     return MN_OK;
@@ -306,14 +326,18 @@ static mn_status learn_policy(const update *u, seat *s, size_t sample, float *ou
     return MN_OK;
 }
 
-/* Turns a value into the loss's gradient by it. */
-static void learn_value(const update *u, size_t sample, float *value, sums *sum)
+/* Turns the critic's estimates into the loss's gradients by them. */
+static void learn_estimates(const update *u, size_t sample, float out[MN_ESTIMATES], sums *sum)
 {
-    double miss = (double)*value - (double)u->samples->target[sample];
-    sum->value_loss += miss * miss / 2;
-    sum->miss += miss;
-    sum->miss_square += miss * miss;
-    *value = (float)(u->opts->value_coefficient * miss * u->share);
+    for (size_t k = 0; k < MN_ESTIMATES; k++) {
+        double miss = (double)out[k] - (double)u->samples->target[sample * MN_ESTIMATES + k];
+        if (k == MN_VALUE) {
+            sum->value_loss += miss * miss / 2;
+            sum->miss += miss;
+            sum->miss_square += miss * miss;
+        }
+        out[k] = (float)(u->opts->value_coefficient * miss * u->share);
+    }
 }
 
 /* Rows of the group forward, and back to the gradients before every tanh. */
@@ -327,7 +351,7 @@ static mn_status chunk_task(void *arg, size_t task, size_t thread, mn_err *err)
     for (size_t i = 0; i < MN_NETS; i++) forward(u, i, begin, end - begin);
     for (size_t r = begin; r < end; r++) {
         MN_TRY(learn_policy(u, &u->seats[thread], u->rows[r], u->nets[MN_ACTOR].output[MN_LAYERS - 1] + r * O, sum, err));
-        learn_value(u, u->rows[r], u->nets[MN_CRITIC].output[MN_LAYERS - 1] + r, sum);
+        learn_estimates(u, u->rows[r], u->nets[MN_CRITIC].output[MN_LAYERS - 1] + r * MN_ESTIMATES, sum);
     }
     for (size_t i = 0; i < MN_NETS; i++) backward(u, i, begin, end - begin);
     return MN_OK;
@@ -444,7 +468,7 @@ static double explained(const mn_ppo_samples *s, const sums *first)
 {
     mn_stats target = {0};
     double n = (double)s->N, mean = first->miss / n;
-    for (size_t i = 0; i < s->N; i++) mn_stats_add(&target, (double)s->target[i]);
+    for (size_t i = 0; i < s->N; i++) mn_stats_add(&target, (double)s->target[i * MN_ESTIMATES + MN_VALUE]);
     return target.m2 > 0 ? 1 - (first->miss_square - n * mean * mean) / target.m2 : 0;
 }
 
@@ -496,5 +520,14 @@ void mn_gae(double *advantage, double *target, const double *rewards, const doub
         next_value = values[i];
         advantage[i] = next_advantage;
         target[i] = next_advantage + values[i];
+    }
+}
+
+void mn_worth(double *worth, const double *advantage, const float *share, const float *slope, size_t n)
+{
+    double after = 0;
+    for (size_t i = n; i-- > 0;) {
+        double f = (double)share[i];
+        worth[i] = after = f * advantage[i] * (double)slope[i] + (1 - f) * after;
     }
 }

@@ -6,6 +6,7 @@
 
 #include "base/threads.h"
 #include "learn/crew.h"
+#include "learn/ppo.h"
 #include "regularize/cells.h"
 
 /* One call of mn_rollout_play, as its threads see it. */
@@ -98,33 +99,28 @@ static void add_moments(mn_moments *moments, const float *raw, size_t F)
 }
 
 typedef struct decision {
-    double limit, nats, lambda, share;
-    float offset, logit;
-    double lp_share; /* ln of the logit's density */
+    double remaining, limit, nats, lambda, share;
+    float offset, logit; /* logit: of the share; offset: of the logit from the actor's output */
 } decision;
 
 /* What is left is first shared out evenly over so many tokens: of text, all that may come; of moves, the agent's, of which the last
- * one may spend nearly all (the share is 1/(1 + exp(-mean)), so that 1 in n has the odds n - 1). */
+ * one may spend nearly all (the share is 1/(1 + exp(-logit)), so that 1 in n has the odds n - 1). */
 static double to_come(const mn_setup *setup, const mn_place *place)
 {
     size_t tokens = place->tokens - place->t;
     return setup->rules.moves ? (double)((tokens + 1) / 2 - 1) + 1. / 16 : (double)tokens;
 }
 
-/* The nats this token may spend: a drawn share of what remains, or the regulariser's own limit. */
-static void set_limit(decision *d, const mn_setup *setup, float mean, uint64_t episode, const mn_place *place)
+/* The nats this token may spend: a share of what remains, or the regulariser's own limit. */
+static void set_limit(decision *d, const mn_setup *setup, float output, const mn_place *place)
 {
     const mn_settings *s = setup->settings;
-    mn_rng rng = mn_rng_split((uint64_t)s->seed, episode, MN_STREAM_SHARE);
-    rng.draw = (uint32_t)(2 * place->t);
+    bool budget = s->regularizer.type == MN_REG_BUDGET;
     d->offset = (float)-log(to_come(setup, place));
-    mean += d->offset;
-    d->logit = mean + (float)(s->ppo.share_deviation * mn_rng_normal(&rng));
+    d->logit = output + d->offset;
     d->share = mn_share(d->logit);
-    d->limit = s->regularizer.type == MN_REG_BUDGET ? place->remaining : s->regularizer.limit;
-    if (d->limit == INFINITY || s->regularizer.type != MN_REG_BUDGET) return;
-    d->limit *= d->share;
-    d->lp_share = mn_share_lp(d->logit, mean, s->ppo.share_deviation);
+    d->remaining = budget ? place->remaining : INFINITY;
+    d->limit = !budget ? s->regularizer.limit : d->remaining < INFINITY ? d->remaining * d->share : INFINITY;
 }
 
 /* The policy over the cells of the present context, into hand->lp_policy. */
@@ -141,7 +137,7 @@ static mn_status decide(play *p, mn_hand *hand, mn_slot *slot, decision *d, mn_e
     mn_features_apply(&setup->features, hand->x, hand->raw, &place);
     mn_heads_actor_row(job->heads, hand->actor, hand->x);
     mn_heads_scores_row(job->heads, hand->scores, hand->actor, setup->embeddings, hand->ids, M);
-    set_limit(d, setup, hand->actor[setup->E + 1], job->episodes[slot->index].number, &place);
+    set_limit(d, setup, hand->actor[setup->E + 1], &place);
     return mn_regularize((mn_reg_kind)s->regularizer.type, hand->lp_policy, &d->lambda, &d->nats, hand->lp_cells, hand->scores,
                          &d->limit, 1, V, err);
 }
@@ -154,11 +150,12 @@ static mn_status remember(mn_decisions *all, const mn_hand *hand, const mn_slot 
     memcpy(all->x + i * F, hand->x, F * sizeof *all->x);
     memcpy(all->ids + i * M, hand->ids, M * sizeof *all->ids);
     for (size_t v = 0; v <= M; v++) all->lp_cells[i * (M + 1) + v] = (float)hand->lp_cells[v];
-    all->limit[i] = d->limit;
+    all->remaining[i] = d->remaining;
     all->logit[i] = d->logit;
     all->offset[i] = d->offset;
     all->chosen[i] = cell;
-    all->lp_old[i] = (float)(hand->lp_policy[cell] + d->lp_share);
+    all->lp_old[i] = (float)hand->lp_policy[cell];
+    all->slope[i] = (float)mn_ppo_slope(hand->lp_policy, hand->scores, M + 1, d->lambda, (size_t)cell);
     all->nats[i] = (float)d->nats;
     all->lambda[i] = (float)d->lambda;
     all->share[i] = (float)d->share;

@@ -31,7 +31,7 @@ typedef struct mn_settings {
     } regularizer;
     struct {
         int64_t cells, embedding, features, hidden, epochs, minibatch;
-        double share_deviation, learning_rate, clip, lambda, value_coefficient, max_grad_norm;
+        double learning_rate, clip, lambda, value_coefficient, max_grad_norm;
     } ppo;
 } mn_settings;
 

@@ -132,14 +132,14 @@ static void gather(mn_ppo_samples *s, size_t at, const mn_decisions *d)
     memcpy(s->x + at * F, d->x, d->n * F * sizeof *d->x);
     memcpy(s->ids + at * M, d->ids, d->n * M * sizeof *d->ids);
     memcpy(s->lp_cells + at * V, d->lp_cells, d->n * V * sizeof *d->lp_cells);
-    memcpy(s->limit + at, d->limit, d->n * sizeof *d->limit);
+    memcpy(s->remaining + at, d->remaining, d->n * sizeof *d->remaining);
     memcpy(s->logit + at, d->logit, d->n * sizeof *d->logit);
     memcpy(s->offset + at, d->offset, d->n * sizeof *d->offset);
     memcpy(s->chosen + at, d->chosen, d->n * sizeof *d->chosen);
     memcpy(s->lp_old + at, d->lp_old, d->n * sizeof *d->lp_old);
 }
 
-/* One episode's samples, values, advantages and targets. */
+/* One episode's samples, values, advantages, prices and targets. */
 static mn_status prepare(void *arg, size_t i, size_t thread, mn_err *err)
 {
     const lesson *l = arg;
@@ -149,15 +149,23 @@ static mn_status prepare(void *arg, size_t i, size_t thread, mn_err *err)
     size_t at = l->begin[i];
     double *work;
     (void)thread;
-    MN_ALLOC_OR_FAIL(work, 4 * d->n, err);
-    double *rewards = work, *values = work + d->n, *advantage = work + 2 * d->n, *target = work + 3 * d->n;
+    MN_ALLOC_OR_FAIL(work, 5 * d->n, err);
+    double *rewards = work, *values = work + d->n, *advantage = work + 2 * d->n, *target = work + 3 * d->n, *worth = work + 4 * d->n;
+    double budget = mn_trainer_budget(t->settings, t->step), whole = budget > 0 && budget < INFINITY ? budget : 0;
     gather(s, at, d);
     credit(rewards, &t->episodes[i], d, l->penalty);
-    for (size_t k = 0; k < d->n; k++) values[k] = mn_heads_critic_row(&t->heads, d->x + k * d->F);
+    for (size_t k = 0; k < d->n; k++) {
+        float out[MN_ESTIMATES];
+        mn_heads_critic_row(&t->heads, out, d->x + k * d->F);
+        values[k] = (double)out[MN_VALUE];
+        if (k && whole > 0) s->price[at + k - 1] = (float)fmax(0, (double)out[MN_PRICE] / whole);
+    }
     mn_gae(advantage, target, rewards, values, d->n, 1, t->settings->ppo.lambda);
+    mn_worth(worth, advantage, d->share, d->slope, d->n);
     for (size_t k = 0; k < d->n; k++) {
         s->advantage[at + k] = (float)advantage[k];
-        s->target[at + k] = (float)target[k];
+        s->target[(at + k) * MN_ESTIMATES + MN_VALUE] = (float)target[k];
+        s->target[(at + k) * MN_ESTIMATES + MN_PRICE] = (float)(whole * worth[k]);
     }
     free(work);
     return MN_OK;
@@ -174,7 +182,6 @@ static mn_ppo_opts ppo_opts(const mn_trainer *t)
         .epochs = (size_t)s->ppo.epochs,
         .minibatch = (size_t)s->ppo.minibatch,
         .learning_rate = s->ppo.learning_rate,
-        .share_deviation = s->ppo.share_deviation,
         .value_coefficient = s->ppo.value_coefficient,
         .max_grad_norm = s->ppo.max_grad_norm,
         .normalise_advantage = true,
