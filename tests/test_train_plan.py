@@ -20,7 +20,7 @@ def lines(path):
 
 def train(out, *sets, threads=1):
     options = ["--threads", threads]
-    for item in ("steps=40", "episodes=512", "base_episodes=2048", "log_every=40", *sets):
+    for item in sets:
         options += ["--set", item]
     result = run("train", os.path.join(EXAMPLES, "learn-lesson.yaml"), "-o", out, *options)
     assert result.returncode == 0, result.stderr
@@ -36,13 +36,13 @@ def optimum():
 
 @pytest.mark.parametrize("budget", [2, 10])
 def test_learns_most_of_what_the_budget_allows(tmp_path, optimum, budget):
-    steps = train(tmp_path / "run", "regularizer.budget_nats=%d" % budget)
+    steps = train(tmp_path / "run", "regularizer.budget_nats=%d" % budget, threads=2)
     base, best = optimum[0]["value"], optimum[budget]
     assert abs(steps[0]["return"] - base) < 4 * steps[0]["return_se"]
-    last = steps[-8:]
+    last = steps[-12:]
     value = sum(s["return"] for s in last) / len(last)
     error = math.sqrt(sum(s["return_se"] ** 2 for s in last)) / len(last)
-    assert value - base > 0.85 * (best["value"] - base)
+    assert value - base > 0.95 * (best["value"] - base)
     assert value < best["value_above"] + 4 * error
     assert max(s["nats_max"] for s in steps) <= budget
     assert run("audit", tmp_path / "run").returncode == 0

@@ -113,7 +113,7 @@ static mn_status draw(mn_buf *svg, const mn_lab *lab, const size_t *first, size_
 /* ---- the page -------------------------------------------------------------------------------------------------- */
 
 /* Six digits, as short as they are. */
-static void put_value(mn_html *html, double x)
+static void put_value(mn_html *html, double x, int digits)
 {
     char text[32];
     if (isnan(x)) return;
@@ -121,28 +121,26 @@ static void put_value(mn_html *html, double x)
         mn_html_num(html, x, 0);
         return;
     }
-    snprintf(text, sizeof text, "%.6g", x);
-    if (*text == '-') mn_html_raw(html, "\xE2\x88\x92");
-    mn_html_word(html, text + (*text == '-'));
+    snprintf(text, sizeof text, "%.*g", digits, x);
+    for (const char *c = text; *c; c++) mn_html_raw(html, *c == '-' ? "\xE2\x88\x92" : (char[]){*c, 0});
 }
 
 static void put_checks(mn_html *html, const mn_lab *lab)
 {
-    mn_html_raw(html, "<div "
-                      "class=scroll><table>\n<thead><tr><th>Checked</th><th>Value</th><th></th><th>Limit</th><th>Margin</th></"
-                      "tr></thead>\n<tbody>\n");
+    mn_html_raw(html, "<div class=scroll><table class=narrow>\n<thead><tr><th>Checked</th><th>Value</th><th></th><th>Limit</th>"
+                      "<th>Margin</th></tr></thead>\n<tbody>\n");
     for (size_t i = 0; i < lab->checks; i++) {
         const mn_lab_check *c = &lab->check[i];
         bool most = c->relation == MN_LAB_AT_MOST;
         mn_html_raw(html,
-                    c->holds ? "<tr><td style=\"white-space:normal\">" : "<tr class=grave><td style=\"white-space:normal\">");
+                    c->holds ? "<tr><td class=words>" : "<tr class=grave><td class=words>");
         mn_html_word(html, c->what);
         mn_html_raw(html, "</td><td>");
-        put_value(html, c->value);
+        put_value(html, c->value, 6);
         mn_html_raw(html, most ? "</td><td>\xE2\x89\xA4</td><td>" : "</td><td>\xE2\x89\xA5</td><td>");
-        put_value(html, c->limit);
+        put_value(html, c->limit, 6);
         mn_html_raw(html, "</td><td>");
-        if (isfinite(c->limit) && isfinite(c->value)) put_value(html, most ? c->limit - c->value : c->value - c->limit);
+        if (isfinite(c->limit) && isfinite(c->value)) put_value(html, most ? c->limit - c->value : c->value - c->limit, 3);
         mn_html_raw(html, "</td></tr>\n");
     }
     mn_html_raw(html, "</tbody></table></div>\n");
@@ -164,7 +162,7 @@ static void put_rows(mn_html *html, const mn_lab *lab)
         mn_html_word(html, lab->row[r].label);
         for (size_t c = 0; c < lab->columns; c++) {
             mn_html_raw(html, "</td><td>");
-            put_value(html, lab->row[r].values[c]);
+            put_value(html, lab->row[r].values[c], 6);
         }
         mn_html_raw(html, "</td></tr>\n");
     }

@@ -64,6 +64,7 @@ const char mn_page_style[] =
     ".asked .role{color:var(--s2);font-weight:600}\n"
     ".end{margin:1em 0;border-top:2px dashed var(--warn);color:var(--warn);font-size:.75rem}\n"
     "@media(max-width:640px){.narrow{font-size:.74rem}.narrow th,.narrow td{white-space:normal;padding:.5em .3em}}\n"
+    "td.words{white-space:normal}\n"
     ".claims li{margin:0 0 1em;max-width:46em}\n"
     ".claims p{margin:.2em 0 0;color:var(--soft)}\n"
     ".none{visibility:hidden}\n"
