@@ -50,14 +50,14 @@ static void make_samples(mn_ppo_samples *s, size_t M, size_t A, mn_rng *rng, mn_
         s->chosen[i] = (int32_t)mn_sample(base, V, mn_rng_uniform(rng));
         s->lp_old[i] = (float)base[s->chosen[i]];
         s->offset[i] = s->logit[i] = (float)-log((double)(EPISODE - i % EPISODE));
-        s->limit[i] = 10 * mn_share(s->logit[i]);
+        s->remaining[i] = 10;
     }
     for (size_t at = 0; at < N; at += EPISODE) {
         for (size_t i = 0; i < EPISODE; i++) rewards[i] = mn_rng_uniform(rng);
         mn_gae(advantage, target, rewards, values, EPISODE, .99, .95);
         for (size_t i = 0; i < EPISODE; i++) {
             s->advantage[at + i] = (float)advantage[i];
-            s->target[at + i] = (float)target[i];
+            s->target[(at + i) * MN_ESTIMATES] = (float)target[i];
         }
     }
 }

@@ -357,14 +357,14 @@ static void batch_and_row_have_the_same_bits(void **state)
     update u = {.samples = &w.samples, .opts = &w.opts, .heads = &w.heads};
     assert_int_equal(update_new(&u, NULL), MN_OK);
     pack_nets(&u);
-    memcpy(u.x, w.samples.x, 13 * 37 * sizeof *u.x);
-    for (size_t i = 0; i < MN_NETS; i++) forward(&u, i, 0, 13);
+    memcpy(u.seats[0].x, w.samples.x, 13 * 37 * sizeof *u.seats[0].x);
+    for (size_t i = 0; i < MN_NETS; i++) forward(&u, &u.seats[0], i, 13);
     for (size_t i = 0; i < 13; i++) {
         float out[10], estimates[MN_ESTIMATES];
         mn_heads_critic_row(&w.heads, estimates, w.samples.x + i * 37);
         mn_heads_actor_row(&w.heads, out, w.samples.x + i * 37);
-        assert_memory_equal(out, u.nets[MN_ACTOR].output[2] + i * 10, sizeof out);
-        assert_memory_equal(estimates, u.nets[MN_CRITIC].output[2] + i * MN_ESTIMATES, sizeof estimates);
+        assert_memory_equal(out, u.seats[0].nets[MN_ACTOR].output[2] + i * 10, sizeof out);
+        assert_memory_equal(estimates, u.seats[0].nets[MN_CRITIC].output[2] + i * MN_ESTIMATES, sizeof estimates);
     }
     update_free(&u);
     free_world(&w);

@@ -8,8 +8,8 @@
 #include "learn/kernels.h"
 
 enum {
-    CHUNK = 128, /* rows of a task that goes forward and back; a group is one for each thread, so that it stays in the caches */
-    COLUMNS = 128 /* of a weight matrix in a task that sums gradients over the rows of a group */
+    LANES = 4,   /* parts of a minibatch whose gradients are summed apart, then in order: neither threads nor their timing matter */
+    CHUNK = 128, /* rows of a lane that go forward and back together, so that they stay in the caches */
 };
 
 /* ---- samples ------------------------------------------------------------------------------------------------- */
@@ -57,22 +57,28 @@ void mn_ppo_samples_free(mn_ppo_samples *s)
 
 /* ---- memory of an update --------------------------------------------------------------------------------------- */
 
-/* A net on the rows of a group. */
+/* A net's weights, packed for products. */
+typedef struct packs {
+    float *ahead[MN_LAYERS]; /* W */
+    float *back[MN_LAYERS];  /* its transpose; none for the first layer */
+} packs;
+
+/* A net on the rows of a chunk. */
 typedef struct net {
-    float *output[MN_LAYERS];    /* [B,out] of each layer; the last is turned into its gradient in place */
-    float *delta[MN_LAYERS - 1]; /* [B,H] gradients before tanh */
-    float *ahead[MN_LAYERS];     /* W packed */
-    float *back[MN_LAYERS];      /* its transpose packed; none for the first layer */
+    float *output[MN_LAYERS];    /* [CHUNK,out] of each layer; the last is turned into its gradient in place */
+    float *delta[MN_LAYERS - 1]; /* [CHUNK,H] gradients before tanh */
 } net;
 
 /* A thread's own memory. V cells. */
 typedef struct seat {
+    float *x; /* [CHUNK,F] */
+    net nets[MN_NETS];
+    float *packed;                                        /* the gradients of a layer's outputs */
     float *z, *p;                                         /* [V] */
     double *scores, *base, *policy, *d_policy, *d_scores; /* [V] */
-    float *packed;                                        /* columns of deltas */
 } seat;
 
-/* Sums over the rows of a chunk. */
+/* Sums over the rows of a lane. */
 typedef struct sums {
     double policy_loss, value_loss, clipped, approx_kl, nats, lambda, miss, miss_square;
 } sums;
@@ -81,18 +87,17 @@ typedef struct update {
     const mn_ppo_samples *samples;
     const mn_ppo_opts *opts;
     mn_heads *heads;
-    size_t V, B;         /* cells; rows of a group, the part of a minibatch that is at work */
+    size_t V;            /* cells */
     bool plain;          /* the policy is a softmax of base + scores */
     float mean, inverse; /* of the advantages */
     double *log_sum;     /* [N] of exp(lp_cells), where not plain */
     size_t *order;       /* [N] */
-    float *x;            /* [B,F] */
-    net nets[MN_NETS];
-    float *gradient; /* [parameters] */
-    sums *chunks;    /* [chunks of a group] */
-    seat *seats;     /* [threads] */
+    packs packs[MN_NETS];
+    float *gradients[LANES]; /* [parameters]; the first becomes the sum */
+    sums sums[LANES];
+    seat *seats; /* [threads] */
     size_t threads, minibatch;
-    const size_t *rows; /* [n] samples of the group at hand */
+    const size_t *rows; /* [n] samples of the minibatch at hand */
     size_t n;
     double share; /* of one row in the minibatch's mean */
 } update;
@@ -110,13 +115,28 @@ static mn_status floats(float **out, size_t rows, size_t columns, mn_err *err)
     return MN_OK;
 }
 
-static mn_status net_new(net *to, const mn_layer *layers, size_t B, mn_err *err)
+static mn_status packs_new(packs *to, const mn_layer *layers, mn_err *err)
 {
     for (size_t l = 0; l < MN_LAYERS; l++) {
-        MN_TRY(floats(&to->output[l], B, layers[l].out, err));
         MN_TRY(floats(&to->ahead[l], mn_packed(layers[l].in, layers[l].out), 1, err));
         if (l) MN_TRY(floats(&to->back[l], mn_packed(layers[l].out, layers[l].in), 1, err));
-        if (l) MN_TRY(floats(&to->delta[l - 1], B, layers[l].in, err));
+    }
+    return MN_OK;
+}
+
+static void packs_free(packs *of)
+{
+    for (size_t l = 0; l < MN_LAYERS; l++) {
+        free(of->ahead[l]);
+        free(of->back[l]);
+    }
+}
+
+static mn_status net_new(net *to, const mn_layer *layers, mn_err *err)
+{
+    for (size_t l = 0; l < MN_LAYERS; l++) {
+        MN_TRY(floats(&to->output[l], CHUNK, layers[l].out, err));
+        if (l) MN_TRY(floats(&to->delta[l - 1], CHUNK, layers[l].in, err));
     }
     return MN_OK;
 }
@@ -125,8 +145,6 @@ static void net_free(net *of)
 {
     for (size_t l = 0; l < MN_LAYERS; l++) {
         free(of->output[l]);
-        free(of->ahead[l]);
-        free(of->back[l]);
         if (l) free(of->delta[l - 1]);
     }
 }
@@ -134,9 +152,16 @@ static void net_free(net *of)
 static mn_status seat_new(seat *s, const update *u, mn_err *err)
 {
     double *doubles;
+    size_t most = 0;
+    for (size_t i = 0; i < MN_NETS; i++) {
+        MN_TRY(net_new(&s->nets[i], u->heads->layers[i], err));
+        for (size_t l = 0; l < MN_LAYERS; l++)
+            if (u->heads->layers[i][l].out > most) most = u->heads->layers[i][l].out;
+    }
+    MN_TRY(floats(&s->x, CHUNK, u->samples->F, err));
+    MN_TRY(floats(&s->packed, CHUNK, most + MN_PANEL, err));
     MN_TRY(floats(&s->z, u->V, 1, err));
     MN_TRY(floats(&s->p, u->V, 1, err));
-    MN_TRY(floats(&s->packed, u->B, COLUMNS, err));
     MN_ALLOC_OR_FAIL(doubles, 5 * u->V, err);
     s->scores = doubles;
     s->base = doubles + u->V;
@@ -146,21 +171,24 @@ static mn_status seat_new(seat *s, const update *u, mn_err *err)
     return MN_OK;
 }
 
+static void seat_free(seat *s)
+{
+    for (size_t i = 0; i < MN_NETS; i++) net_free(&s->nets[i]);
+    free(s->x);
+    free(s->packed);
+    free(s->z);
+    free(s->p);
+    free(s->scores);
+}
+
 static void update_free(update *u)
 {
-    for (size_t i = 0; i < MN_NETS; i++) net_free(&u->nets[i]);
-    for (size_t i = 0; u->seats && i < u->threads; i++) {
-        free(u->seats[i].z);
-        free(u->seats[i].p);
-        free(u->seats[i].packed);
-        free(u->seats[i].scores);
-    }
+    for (size_t i = 0; i < MN_NETS; i++) packs_free(&u->packs[i]);
+    for (size_t i = 0; i < LANES; i++) free(u->gradients[i]);
+    for (size_t i = 0; u->seats && i < u->threads; i++) seat_free(&u->seats[i]);
     free(u->seats);
     free(u->log_sum);
     free(u->order);
-    free(u->x);
-    free(u->gradient);
-    free(u->chunks);
 }
 
 static mn_status update_new(update *u, mn_err *err)
@@ -170,12 +198,9 @@ static mn_status update_new(update *u, mn_err *err)
     u->minibatch = u->opts->minibatch < s->N ? u->opts->minibatch : s->N;
     u->plain = u->opts->kind == MN_REG_PENALTY || u->opts->kind == MN_REG_NONE;
     u->threads = u->opts->threads ? u->opts->threads : 1;
-    u->B = u->minibatch / CHUNK < u->threads ? u->minibatch : u->threads * CHUNK;
-    MN_TRY(floats(&u->x, u->B, s->F, err));
-    MN_TRY(floats(&u->gradient, u->heads->n, 1, err));
-    for (size_t i = 0; i < MN_NETS; i++) MN_TRY(net_new(&u->nets[i], u->heads->layers[i], u->B, err));
+    for (size_t i = 0; i < LANES; i++) MN_TRY(floats(&u->gradients[i], u->heads->n, 1, err));
+    for (size_t i = 0; i < MN_NETS; i++) MN_TRY(packs_new(&u->packs[i], u->heads->layers[i], err));
     MN_ALLOC_OR_FAIL(u->order, s->N, err);
-    MN_ALLOC_OR_FAIL(u->chunks, u->B / CHUNK + 1, err);
     MN_ALLOC_OR_FAIL(u->seats, u->threads, err);
     for (size_t i = 0; i < u->threads; i++) MN_TRY(seat_new(&u->seats[i], u, err));
     if (!u->plain) MN_ALLOC_OR_FAIL(u->log_sum, s->N, err);
@@ -190,35 +215,37 @@ static void pack_nets(update *u)
         for (size_t l = 0; l < MN_LAYERS; l++) {
             const mn_layer *layer = &u->heads->layers[i][l];
             const float *weights = u->heads->params + layer->weights;
-            mn_pack(u->nets[i].ahead[l], weights, layer->out, 1, layer->in, layer->out);
-            if (l) mn_pack(u->nets[i].back[l], weights, 1, layer->out, layer->out, layer->in);
+            mn_pack(u->packs[i].ahead[l], weights, layer->out, 1, layer->in, layer->out);
+            if (l) mn_pack(u->packs[i].back[l], weights, 1, layer->out, layer->out, layer->in);
         }
 }
 
-static void forward(const update *u, size_t which, size_t row, size_t rows)
+static void forward(const update *u, seat *s, size_t which, size_t rows)
 {
-    const net *of = &u->nets[which];
     for (size_t l = 0; l < MN_LAYERS; l++) {
         const mn_layer *layer = &u->heads->layers[which][l];
-        const float *from = (l ? of->output[l - 1] : u->x) + row * layer->in;
-        float *to = of->output[l] + row * layer->out;
-        mn_product(to, layer->out, from, layer->in, 1, of->ahead[l], u->heads->params + layer->bias, rows, layer->out,
+        const float *from = l ? s->nets[which].output[l - 1] : s->x;
+        float *to = s->nets[which].output[l];
+        mn_product(to, layer->out, from, layer->in, 1, u->packs[which].ahead[l], u->heads->params + layer->bias, rows, layer->out,
                    layer->in);
         if (l + 1 < MN_LAYERS) mn_tanh(to, rows * layer->out);
     }
 }
 
-/* From the gradient of the last layer's output to that of the first layer's sums. */
-static void backward(const update *u, size_t which, size_t row, size_t rows)
+/* From the gradient of the last layer's output to that of the first layer's sums; those of the parameters are added. */
+static void backward(const update *u, seat *s, size_t which, size_t rows, float *gradient)
 {
-    static const float zeros[MN_HIDDEN_MAX];
-    const net *of = &u->nets[which];
-    for (size_t l = MN_LAYERS - 1; l; l--) {
+    static const float zeros[MN_HIDDEN_MAX], one = 1;
+    const net *of = &s->nets[which];
+    for (size_t l = MN_LAYERS; l-- > 0;) {
         const mn_layer *layer = &u->heads->layers[which][l];
-        const float *from = (l + 1 < MN_LAYERS ? of->delta[l] : of->output[l]) + row * layer->out;
-        float *to = of->delta[l - 1] + row * layer->in;
-        mn_product(to, layer->in, from, layer->out, 1, of->back[l], zeros, rows, layer->in, layer->out);
-        mn_tanh_back(to, of->output[l - 1] + row * layer->in, rows * layer->in);
+        const float *delta = l + 1 < MN_LAYERS ? of->delta[l] : of->output[l], *input = l ? of->output[l - 1] : s->x;
+        mn_pack(s->packed, delta, layer->out, 1, rows, layer->out);
+        mn_product(gradient + layer->weights, layer->out, input, 1, layer->in, s->packed, NULL, layer->in, layer->out, rows);
+        mn_product(gradient + layer->bias, layer->out, &one, 0, 0, s->packed, NULL, 1, layer->out, rows);
+        if (!l) break;
+        mn_product(of->delta[l - 1], layer->in, delta, layer->out, 1, u->packs[which].back[l], zeros, rows, layer->in, layer->out);
+        mn_tanh_back(of->delta[l - 1], input, rows * layer->in);
     }
 }
 
@@ -340,49 +367,40 @@ static void learn_estimates(const update *u, size_t sample, float out[MN_ESTIMAT
     }
 }
 
-/* Rows of the group forward, and back to the gradients before every tanh. */
-static mn_status chunk_task(void *arg, size_t task, size_t thread, mn_err *err)
+/* Rows from..to-1 of the minibatch, at most CHUNK. */
+static mn_status learn_chunk(update *u, seat *s, size_t lane, size_t from, size_t to, mn_err *err)
 {
-    const update *u = arg;
-    size_t begin = task * CHUNK, end = begin + CHUNK < u->n ? begin + CHUNK : u->n, F = u->samples->F, O = u->heads->O;
-    sums *sum = &u->chunks[task];
-    *sum = (sums){0};
-    for (size_t r = begin; r < end; r++) memcpy(u->x + r * F, u->samples->x + u->rows[r] * F, F * sizeof *u->x);
-    for (size_t i = 0; i < MN_NETS; i++) forward(u, i, begin, end - begin);
-    for (size_t r = begin; r < end; r++) {
-        MN_TRY(learn_policy(u, &u->seats[thread], u->rows[r], u->nets[MN_ACTOR].output[MN_LAYERS - 1] + r * O, sum, err));
-        learn_estimates(u, u->rows[r], u->nets[MN_CRITIC].output[MN_LAYERS - 1] + r * MN_ESTIMATES, sum);
+    size_t F = u->samples->F, O = u->heads->O;
+    for (size_t r = from; r < to; r++) memcpy(s->x + (r - from) * F, u->samples->x + u->rows[r] * F, F * sizeof *s->x);
+    for (size_t i = 0; i < MN_NETS; i++) forward(u, s, i, to - from);
+    for (size_t r = from; r < to; r++) {
+        float *const *last = (float *[]){s->nets[MN_ACTOR].output[MN_LAYERS - 1], s->nets[MN_CRITIC].output[MN_LAYERS - 1]};
+        MN_TRY(learn_policy(u, s, u->rows[r], last[MN_ACTOR] + (r - from) * O, &u->sums[lane], err));
+        learn_estimates(u, u->rows[r], last[MN_CRITIC] + (r - from) * MN_ESTIMATES, &u->sums[lane]);
     }
-    for (size_t i = 0; i < MN_NETS; i++) backward(u, i, begin, end - begin);
+    for (size_t i = 0; i < MN_NETS; i++) backward(u, s, i, to - from, u->gradients[lane]);
     return MN_OK;
 }
 
-/* ---- gradients of the parameters ----------------------------------------------------------------------------- */
-
-static size_t blocks(const mn_layer *layer)
+static mn_status lane_task(void *arg, size_t lane, size_t thread, mn_err *err)
 {
-    return (layer->out + COLUMNS - 1) / COLUMNS;
+    update *u = arg;
+    size_t begin = u->n * lane / LANES, end = u->n * (lane + 1) / LANES;
+    memset(u->gradients[lane], 0, u->heads->n * sizeof *u->gradients[lane]);
+    u->sums[lane] = (sums){0};
+    for (size_t at = begin; at < end; at += CHUNK)
+        MN_TRY(learn_chunk(u, &u->seats[thread], lane, at, at + CHUNK < end ? at + CHUNK : end, err));
+    return MN_OK;
 }
 
-/* Some columns of one layer: the rows of the minibatch, group by group, are summed in order, so neither threads nor groups matter. */
-static mn_status gradient_task(void *arg, size_t task, size_t thread, mn_err *err)
+/* Some parameters' gradients, from all lanes into the first. */
+static mn_status sum_task(void *arg, size_t task, size_t thread, mn_err *err)
 {
-    static const float one = 1;
-    const update *u = arg;
-    size_t i = 0, l = 0;
-    (void)err;
-    while (task >= blocks(&u->heads->layers[i][l])) {
-        task -= blocks(&u->heads->layers[i][l]);
-        if (++l == MN_LAYERS) i++, l = 0;
-    }
-    const mn_layer *layer = &u->heads->layers[i][l];
-    const net *of = &u->nets[i];
-    size_t column = task * COLUMNS, columns = layer->out - column < COLUMNS ? layer->out - column : COLUMNS;
-    const float *input = l ? of->output[l - 1] : u->x, *delta = (l + 1 < MN_LAYERS ? of->delta[l] : of->output[l]) + column;
-    float *packed = u->seats[thread].packed;
-    mn_pack(packed, delta, layer->out, 1, u->n, columns);
-    mn_product(u->gradient + layer->weights + column, layer->out, input, 1, layer->in, packed, NULL, layer->in, columns, u->n);
-    mn_product(u->gradient + layer->bias + column, layer->out, &one, 0, 0, packed, NULL, 1, columns, u->n);
+    update *u = arg;
+    size_t begin = u->heads->n * task / LANES, end = u->heads->n * (task + 1) / LANES;
+    (void)thread, (void)err;
+    for (size_t lane = 1; lane < LANES; lane++)
+        for (size_t i = begin; i < end; i++) u->gradients[0][i] += u->gradients[lane][i];
     return MN_OK;
 }
 
@@ -398,23 +416,16 @@ static void add_sums(sums *total, const sums *s)
     total->miss_square += s->miss_square;
 }
 
-/* Those of a minibatch of n samples, rows; what is logged of them is added to total. */
+/* Those of a minibatch of n samples, rows, into the first lane's; what is logged of them is added to total. */
 static mn_status gradients(update *u, const size_t *rows, size_t n, sums *total, mn_err *err)
 {
-    size_t tasks = 0;
-    for (size_t i = 0; i < MN_NETS; i++)
-        for (size_t l = 0; l < MN_LAYERS; l++) tasks += blocks(&u->heads->layers[i][l]);
     pack_nets(u);
-    memset(u->gradient, 0, u->heads->n * sizeof *u->gradient);
+    u->rows = rows;
+    u->n = n;
     u->share = 1 / (double)n;
-    for (size_t at = 0; at < n; at += u->n) {
-        u->rows = rows + at;
-        u->n = n - at < u->B ? n - at : u->B;
-        size_t chunks = (u->n + CHUNK - 1) / CHUNK;
-        MN_TRY(mn_parallel(u->threads, chunks, chunk_task, u, err));
-        MN_TRY(mn_parallel(u->threads, tasks, gradient_task, u, err));
-        for (size_t i = 0; i < chunks; i++) add_sums(total, &u->chunks[i]);
-    }
+    MN_TRY(mn_parallel(u->threads, LANES, lane_task, u, err));
+    MN_TRY(mn_parallel(u->threads, LANES, sum_task, u, err));
+    for (size_t i = 0; i < LANES; i++) add_sums(total, &u->sums[i]);
     return MN_OK;
 }
 
@@ -424,11 +435,11 @@ static mn_status gradients(update *u, const size_t *rows, size_t n, sums *total,
 static mn_status step(update *u, mn_adam *adam, const size_t *rows, size_t n, sums *total, double *norms, mn_err *err)
 {
     MN_TRY(gradients(u, rows, n, total, err));
-    double norm = sqrt(mn_sum_squares(u->gradient, u->heads->n)), most = u->opts->max_grad_norm;
+    double norm = sqrt(mn_sum_squares(u->gradients[0], u->heads->n)), most = u->opts->max_grad_norm;
     if (!isfinite(norm)) return mn_fail(err, MN_ERR_NUM, "the gradient is not finite");
     float scale = most > 0 && norm > most ? (float)(most / norm) : 1;
     adam->steps++;
-    mn_adam_step(u->heads->params, adam->m, adam->v, u->gradient, scale, u->opts->learning_rate, adam->steps, u->heads->n);
+    mn_adam_step(u->heads->params, adam->m, adam->v, u->gradients[0], scale, u->opts->learning_rate, adam->steps, u->heads->n);
     *norms += norm;
     return MN_OK;
 }
