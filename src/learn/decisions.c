@@ -16,10 +16,12 @@ mn_status mn_decisions_reserve(mn_decisions *d, mn_err *err)
     if (d->n < d->cap) return MN_OK;
     size_t cap = d->cap ? 2 * d->cap : 16;
     bool ok = grow(&d->x, cap, d->F, sizeof *d->x) && grow(&d->ids, cap, d->M, sizeof *d->ids) &&
-              grow(&d->lp_cells, cap, d->M + 1, sizeof *d->lp_cells) && grow(&d->remaining, cap, 1, sizeof *d->remaining) && grow(&d->logit, cap, 1, sizeof *d->logit) && grow(&d->offset, cap, 1, sizeof *d->offset) &&
+              grow(&d->lp_cells, cap, d->M + 1, sizeof *d->lp_cells) && grow(&d->remaining, cap, 1, sizeof *d->remaining) &&
+              grow(&d->logit, cap, 1, sizeof *d->logit) && grow(&d->offset, cap, 1, sizeof *d->offset) &&
               grow(&d->chosen, cap, 1, sizeof *d->chosen) && grow(&d->lp_old, cap, 1, sizeof *d->lp_old) &&
-              grow(&d->slope, cap, 1, sizeof *d->slope) && grow(&d->nats, cap, 1, sizeof *d->nats) && grow(&d->lambda, cap, 1, sizeof *d->lambda) &&
-              grow(&d->share, cap, 1, sizeof *d->share) && grow(&d->t, cap, 1, sizeof *d->t);
+              grow(&d->slope, cap, 1, sizeof *d->slope) && grow(&d->nats, cap, 1, sizeof *d->nats) &&
+              grow(&d->lambda, cap, 1, sizeof *d->lambda) && grow(&d->share, cap, 1, sizeof *d->share) &&
+              grow(&d->t, cap, 1, sizeof *d->t);
     if (!ok) return mn_fail(err, MN_ERR_MEMORY, "out of memory for %zu decisions", cap);
     d->cap = cap;
     return MN_OK;

@@ -8,7 +8,8 @@
 #include "learn/kernels.h"
 
 enum {
-    LANES = 4,   /* parts of a minibatch whose gradients are summed apart, then in order: neither threads nor their timing matter */
+    LANES =
+        4, /* parts of a minibatch whose gradients are summed apart, then in order: neither threads nor their timing matter */
     CHUNK = 128, /* rows of a lane that go forward and back together, so that they stay in the caches */
 };
 
@@ -32,8 +33,8 @@ mn_status mn_ppo_samples_new(mn_ppo_samples *s, size_t N, size_t F, size_t M, mn
     s->lp_old = mn_alloc(N, sizeof *s->lp_old);
     s->advantage = mn_alloc(N, sizeof *s->advantage);
     s->target = mn_alloc(NT, sizeof *s->target);
-    if (s->x && s->ids && s->lp_cells && s->remaining && s->price && s->logit && s->offset && s->chosen && s->lp_old && s->advantage &&
-        s->target)
+    if (s->x && s->ids && s->lp_cells && s->remaining && s->price && s->logit && s->offset && s->chosen && s->lp_old &&
+        s->advantage && s->target)
         return MN_OK;
     mn_ppo_samples_free(s);
     return mn_fail(err, MN_ERR_MEMORY, "out of memory (%zu samples)", N);
@@ -226,8 +227,8 @@ static void forward(const update *u, seat *s, size_t which, size_t rows)
         const mn_layer *layer = &u->heads->layers[which][l];
         const float *from = l ? s->nets[which].output[l - 1] : s->x;
         float *to = s->nets[which].output[l];
-        mn_product(to, layer->out, from, layer->in, 1, u->packs[which].ahead[l], u->heads->params + layer->bias, rows, layer->out,
-                   layer->in);
+        mn_product(to, layer->out, from, layer->in, 1, u->packs[which].ahead[l], u->heads->params + layer->bias, rows,
+                   layer->out, layer->in);
         if (l + 1 < MN_LAYERS) mn_tanh(to, rows * layer->out);
     }
 }
@@ -244,7 +245,8 @@ static void backward(const update *u, seat *s, size_t which, size_t rows, float 
         mn_product(gradient + layer->weights, layer->out, input, 1, layer->in, s->packed, NULL, layer->in, layer->out, rows);
         mn_product(gradient + layer->bias, layer->out, &one, 0, 0, s->packed, NULL, 1, layer->out, rows);
         if (!l) break;
-        mn_product(of->delta[l - 1], layer->in, delta, layer->out, 1, u->packs[which].back[l], zeros, rows, layer->in, layer->out);
+        mn_product(of->delta[l - 1], layer->in, delta, layer->out, 1, u->packs[which].back[l], zeros, rows, layer->in,
+                   layer->out);
         mn_tanh_back(of->delta[l - 1], input, rows * layer->in);
     }
 }

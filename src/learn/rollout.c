@@ -318,7 +318,8 @@ static mn_status advance(mn_hand *hand, size_t l, mn_err *err)
         if (!slot->busy) continue;
         if (lane->at < lane->n) {
             const int32_t *id = &lane->queue[lane->at++];
-            MN_TRY(hand->setup->learns ? mn_session_learn(lane->session, id, 1, err) : mn_session_append(lane->session, id, 1, err));
+            MN_TRY(hand->setup->learns ? mn_session_learn(lane->session, id, 1, err)
+                                       : mn_session_append(lane->session, id, 1, err));
         }
         hand->batch[n++] = lane->session;
     }

@@ -150,7 +150,8 @@ static mn_status prepare(void *arg, size_t i, size_t thread, mn_err *err)
     double *work;
     (void)thread;
     MN_ALLOC_OR_FAIL(work, 5 * d->n, err);
-    double *rewards = work, *values = work + d->n, *advantage = work + 2 * d->n, *target = work + 3 * d->n, *worth = work + 4 * d->n;
+    double *rewards = work, *values = work + d->n, *advantage = work + 2 * d->n, *target = work + 3 * d->n,
+           *worth = work + 4 * d->n;
     double budget = mn_trainer_budget(t->settings, t->step), whole = budget > 0 && budget < INFINITY ? budget : 0;
     gather(s, at, d);
     credit(rewards, &t->episodes[i], d, l->penalty);
