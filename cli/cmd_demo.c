@@ -123,7 +123,7 @@ static void audit_found(void *arg, const char *line)
 static mn_status run(const char *dir, size_t threads, const char *page, mn_summary *summary, mn_audit *audit, mn_err *err)
 {
     static const char *const sets[] = {"steps=30",
-                                       "episodes=96",
+                                       "episodes=64",
                                        "base_episodes=256",
                                        "log_every=30",
                                        "world.tokens=48",
