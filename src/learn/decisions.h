@@ -16,7 +16,7 @@ typedef struct mn_decisions {
     float *offset;      /* [n] of the logit from the actor's output */
     int32_t *chosen;    /* [n] cell */
     float *lp_old;      /* [n] ln of the policy's probability of that cell */
-    float *slope;       /* [n] mn_ppo_slope of what was chosen */
+    float *slope;       /* [n] mn_ppo_slope of what was chosen; 0 where there is no budget */
     float *nats;        /* [n] */
     float *lambda, *share; /* [n] */
     size_t *t;          /* [n] which token of the episode */

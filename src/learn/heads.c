@@ -87,6 +87,11 @@ double mn_share(float logit)
     return 1 / (1 + exp(-(double)logit));
 }
 
+double mn_share_of(double remaining, double share)
+{
+    return remaining < INFINITY ? remaining * share : INFINITY;
+}
+
 mn_status mn_adam_new(mn_adam *adam, size_t n, mn_err *err)
 {
     *adam = (mn_adam){0};

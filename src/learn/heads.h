@@ -37,6 +37,8 @@ void mn_heads_critic_row(const mn_heads *heads, float out[MN_ESTIMATES], const f
 void mn_heads_scores_row(const mn_heads *heads, double *scores, const float *actor, const float *embeddings, const int32_t *ids, size_t M);
 /* The share of what remains that a decision may spend, from the actor's last output plus an offset: 1/(1 + exp(-logit)). */
 double mn_share(float logit);
+/* The nats that are a share of what remains; INFINITY where nothing bounds it. */
+double mn_share_of(double remaining, double share);
 
 /* Adam's moments of n parameters. */
 typedef struct mn_adam {

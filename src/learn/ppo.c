@@ -311,7 +311,7 @@ static mn_status learn_tilt(const update *u, seat *s, size_t sample, const float
     bool shared = o->kind == MN_REG_BUDGET && all->remaining[sample] < INFINITY;
     float logit = out[E + 1] + all->offset[sample];
     double share = mn_share(logit), lambda, nats, d_nats = o->kl_coefficient * u->share;
-    double limit = shared ? all->remaining[sample] * share : o->kind == MN_REG_BUDGET ? INFINITY : o->limit;
+    double limit = o->kind == MN_REG_BUDGET ? mn_share_of(all->remaining[sample], share) : o->limit;
     mn_heads_scores_row(u->heads, s->scores, out, o->embeddings, all->ids + sample * all->M, all->M);
     for (size_t v = 0; v < u->V; v++) s->base[v] = (double)all->lp_cells[sample * u->V + v] - u->log_sum[sample];
     MN_TRY(mn_regularize(o->kind, s->policy, &lambda, &nats, s->base, s->scores, &limit, 1, u->V, err));
@@ -373,12 +373,12 @@ static void learn_estimates(const update *u, size_t sample, float out[MN_ESTIMAT
 static mn_status learn_chunk(update *u, seat *s, size_t lane, size_t from, size_t to, mn_err *err)
 {
     size_t F = u->samples->F, O = u->heads->O;
+    float *acts = s->nets[MN_ACTOR].output[MN_LAYERS - 1], *estimates = s->nets[MN_CRITIC].output[MN_LAYERS - 1];
     for (size_t r = from; r < to; r++) memcpy(s->x + (r - from) * F, u->samples->x + u->rows[r] * F, F * sizeof *s->x);
     for (size_t i = 0; i < MN_NETS; i++) forward(u, s, i, to - from);
     for (size_t r = from; r < to; r++) {
-        float *const *last = (float *[]){s->nets[MN_ACTOR].output[MN_LAYERS - 1], s->nets[MN_CRITIC].output[MN_LAYERS - 1]};
-        MN_TRY(learn_policy(u, s, u->rows[r], last[MN_ACTOR] + (r - from) * O, &u->sums[lane], err));
-        learn_estimates(u, u->rows[r], last[MN_CRITIC] + (r - from) * MN_ESTIMATES, &u->sums[lane]);
+        MN_TRY(learn_policy(u, s, u->rows[r], acts + (r - from) * O, &u->sums[lane], err));
+        learn_estimates(u, u->rows[r], estimates + (r - from) * MN_ESTIMATES, &u->sums[lane]);
     }
     for (size_t i = 0; i < MN_NETS; i++) backward(u, s, i, to - from, u->gradients[lane]);
     return MN_OK;

@@ -115,12 +115,11 @@ static double to_come(const mn_setup *setup, const mn_place *place)
 static void set_limit(decision *d, const mn_setup *setup, float output, const mn_place *place)
 {
     const mn_settings *s = setup->settings;
-    bool budget = s->regularizer.type == MN_REG_BUDGET;
     d->offset = (float)-log(to_come(setup, place));
     d->logit = output + d->offset;
     d->share = mn_share(d->logit);
-    d->remaining = budget ? place->remaining : INFINITY;
-    d->limit = !budget ? s->regularizer.limit : d->remaining < INFINITY ? d->remaining * d->share : INFINITY;
+    d->remaining = s->regularizer.type == MN_REG_BUDGET ? place->remaining : INFINITY;
+    d->limit = s->regularizer.type == MN_REG_BUDGET ? mn_share_of(d->remaining, d->share) : s->regularizer.limit;
 }
 
 /* The policy over the cells of the present context, into hand->lp_policy. */
@@ -155,7 +154,8 @@ static mn_status remember(mn_decisions *all, const mn_hand *hand, const mn_slot 
     all->offset[i] = d->offset;
     all->chosen[i] = cell;
     all->lp_old[i] = (float)hand->lp_policy[cell];
-    all->slope[i] = (float)mn_ppo_slope(hand->lp_policy, hand->scores, M + 1, d->lambda, (size_t)cell);
+    all->slope[i] = d->remaining < INFINITY ? (float)mn_ppo_slope(hand->lp_policy, hand->scores, M + 1, d->lambda, (size_t)cell)
+                                            : 0;
     all->nats[i] = (float)d->nats;
     all->lambda[i] = (float)d->lambda;
     all->share[i] = (float)d->share;

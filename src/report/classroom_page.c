@@ -115,11 +115,7 @@ static mn_status put_page(mn_html *html, const mn_tour *tour, const mn_claim cla
 {
     mn_html title = {0};
     put_title(&title, tour);
-    if (title.status == MN_OK)
-        mn_page_begin(html, "the classroom", title.buf.data);
-    else
-        html->status = title.status;
-    mn_buf_free(&title.buf);
+    mn_page_begin_with(html, "the classroom", &title);
     put_lead(html, tour);
     put_table(html, tour);
     mn_html_raw(html, "<h2>What was let through, when, and at what price</h2>\n");

@@ -365,15 +365,20 @@ void mn_page_begin(mn_html *html, const char *kicker, const char *title)
     mn_html_raw(html, "</h1>\n");
 }
 
+void mn_page_begin_with(mn_html *html, const char *kicker, mn_html *title)
+{
+    if (title->status == MN_OK)
+        mn_page_begin(html, kicker, title->buf.data);
+    else
+        html->status = title->status;
+    mn_buf_free(&title->buf);
+}
+
 static void put_head(mn_html *html, const mn_comparison *c)
 {
     mn_html title = {0};
     put_title(&title, c);
-    if (title.status == MN_OK)
-        mn_page_begin(html, "training report", title.buf.data);
-    else
-        html->status = title.status;
-    mn_buf_free(&title.buf);
+    mn_page_begin_with(html, "training report", &title);
 }
 
 void mn_page_put(mn_html *html, const mn_comparison *c, const mn_result *runs, size_t n, const mn_chart charts[MN_CHARTS],

@@ -12,6 +12,8 @@ extern const char mn_page_style[], mn_page_script[];
 
 /* The beginning of a page, up to its headline; kicker: what kind of page, in our words; title: markup. */
 void mn_page_begin(mn_html *html, const char *kicker, const char *title);
+/* The same with a title that was put together; it is freed, and a failure of it becomes the page's. */
+void mn_page_begin_with(mn_html *html, const char *kicker, mn_html *title);
 /* What a reader should know before believing the numbers: a list, or nothing. runs: [n]. */
 void mn_notes_put(mn_html *html, const mn_comparison *comparison, const mn_result *runs, size_t n);
 /* The whole page; runs: [n]; data: where the charts' numbers lie, as the reader of the page would write it. */
