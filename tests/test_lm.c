@@ -189,6 +189,35 @@ static void bits_after_fork_and_rewind(void **state)
     mn_worker_free(worker);
 }
 
+/* Every second one ends; those that stay go on in the freed places, and so again until two are left. */
+static void bits_after_moving_up(void **state)
+{
+    (void)state;
+    enum { N = 24, AT = 40 };
+    mn_worker *worker;
+    mn_session *root, *s[N];
+    size_t n = N, length = AT;
+    TRY(mn_worker_new(&worker, model, N + 1, LONG, NULL));
+    TRY(mn_session_begin(&root, worker, NULL));
+    TRY(mn_session_append(root, ids, AT, NULL));
+    TRY(mn_advance(&root, 1, NULL));
+    for (size_t i = 0; i < N; i++) TRY(mn_session_fork(&s[i], root, NULL));
+    while (n > 1) {
+        for (int t = 0; t < 6 && length < 66; t++, length++) {
+            for (size_t i = 0; i < n; i++) TRY(mn_session_append(s[i], &ids[length], 1, NULL));
+            TRY(mn_advance(s, n, NULL));
+            for (size_t i = 0; i < n; i++) compare(s[i], length + 1, "moved up");
+        }
+        for (size_t i = 0; i < n; i++)
+            if (i % 2) s[i / 2] = s[i];
+            else mn_session_free(s[i]);
+        n /= 2;
+    }
+    TRY(mn_session_append(root, &ids[AT], 25, NULL));
+    compare(root, 65, "the root of what moved");
+    mn_worker_free(worker);
+}
+
 static void *thread(void *arg)
 {
     (void)arg;
@@ -318,7 +347,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(predictions_are_normalised), cmocka_unit_test(bits_in_any_company), cmocka_unit_test(bits_of_long_sessions),
-        cmocka_unit_test(bits_after_fork_and_rewind), cmocka_unit_test(bits_in_two_threads), cmocka_unit_test(text_comes_back),
+        cmocka_unit_test(bits_after_fork_and_rewind),
+        cmocka_unit_test(bits_after_moving_up), cmocka_unit_test(bits_in_two_threads), cmocka_unit_test(text_comes_back),
         cmocka_unit_test(embeddings_are_there),       cmocka_unit_test(limits_are_said_first), cmocka_unit_test(bad_files_are_refused),
     };
     return cmocka_run_group_tests(tests, open_model, close_model);

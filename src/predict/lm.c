@@ -196,7 +196,9 @@ static void add_row(lm_worker *w, llama_seq_id seq, size_t position, int32_t id,
 
 static mn_status decode(lm_worker *w, mn_err *err)
 {
+    mn_lm_panels_use(((const mn_lm *)w->worker.model)->panels);
     int result = llama_decode(w->context, w->batch);
+    mn_lm_panels_use(NULL);
     if (result == 0 && !w->broken) return MN_OK;
     if (w->broken) return mn_fail(err, MN_ERR_INPUT, "this model's layers do not give the features expected of them");
     return mn_fail(err, result == 1 ? MN_ERR_LIMIT : MN_ERR_MEMORY,
@@ -322,6 +324,32 @@ static size_t collect(lm_worker *w, mn_session *const *sessions, size_t n)
     return pending;
 }
 
+static void move(lm_worker *w, lm_session *s, llama_seq_id to)
+{
+    if (s->computed) {
+        llama_memory_seq_cp(llama_get_memory(w->context), s->seq, to, -1, -1);
+        cut(w, s->seq, 0);
+    }
+    w->by_seq[s->seq] = NULL;
+    w->by_seq[to] = s;
+    s->seq = to;
+}
+
+/* Free sequences among those to be decoded would be company: the last sessions move there. */
+static void close_up(lm_worker *w, size_t pending)
+{
+    lm_session **order = w->order, *last;
+    for (size_t i = 1; i < pending; i++) {
+        llama_seq_id to = order[i - 1]->seq + 1;
+        while (w->by_seq[to] && to < order[i]->seq) to++;
+        if (to == order[i]->seq) continue;
+        last = order[pending - 1];
+        memmove(order + i + 1, order + i, (pending - 1 - i) * sizeof *order);
+        order[i] = last;
+        move(w, last, to);
+    }
+}
+
 mn_status mn_lm_advance(mn_session *const *sessions, size_t n, mn_err *err)
 {
     lm_worker *w = worker_of(sessions[0]);
@@ -329,6 +357,7 @@ mn_status mn_lm_advance(mn_session *const *sessions, size_t n, mn_err *err)
     if (!pending) return MN_OK;
     w->stamp++;
     w->first_row = 0;
+    close_up(w, pending);
     for (size_t i = 0; i < pending; i++) MN_TRY(prefill(w, w->order[i], err));
     for (size_t i = 0; i < pending; i += k) {
         llama_seq_id from, to;

@@ -4,12 +4,14 @@
 
 #include <llama.h>
 
+#include "predict/lm_panels.h"
 #include "predict/predict.h"
 
 typedef struct mn_lm {
     mn_model model;
     struct llama_model *llama;
     const struct llama_vocab *vocab;
+    mn_lm_panels *panels;
     double temperature;
     char *pieces;      /* bytes of all pieces, each followed by a NUL */
     size_t *at;        /* [A + 1] piece a is pieces[at[a] .. at[a+1] - 1) */

@@ -12,6 +12,12 @@ typedef struct mn_q8 {
     int8_t q[32];
 } mn_q8;
 
+/* A block of 16 rows: bytes q[g][4 i + j] = value 4 g + j of row i, + 128, because one side of a byte product has no sign. */
+typedef struct mn_q8_panel {
+    _Alignas(64) uint8_t q[8][64];
+    float d[16];
+} mn_q8_panel;
+
 /* This processor runs the product, has nothing better, and llama.cpp is linked so that it is used. */
 bool mn_lm_gemm_bf16_fits(void);
 bool mn_lm_gemm_q8_fits(void);
@@ -20,7 +26,11 @@ bool mn_lm_gemm_q8_fits(void);
  * Any sizes; no allocation, up to 270 KB of stack; O(mnk). bf16: a in BF16, s = fma(a, b, s) for each l. */
 void mn_lm_gemm_bf16(float *c, const uint16_t *a, const float *b, size_t m, size_t n, size_t k, size_t ldc, size_t lda,
                      size_t ldb);
-/* The same in blocks: k, lda and ldb count blocks; s = fma(exact integer product of two blocks, d_a d_b, s) for each. */
-void mn_lm_gemm_q8(float *c, const mn_q8 *a, const mn_q8 *b, size_t m, size_t n, size_t k, size_t ldc, size_t lda, size_t ldb);
+/* The same in blocks: k, lda and ldb count blocks; s = fma(exact integer product of two blocks, d_a d_b, s) for each. panels: a
+ * laid out by mn_lm_gemm_q8_pack, or NULL. */
+void mn_lm_gemm_q8(float *c, const mn_q8 *a, const mn_q8_panel *panels, const mn_q8 *b, size_t m, size_t n, size_t k,
+                   size_t ldc, size_t lda, size_t ldb);
+/* panels: [ceil(m/16),k]. */
+void mn_lm_gemm_q8_pack(mn_q8_panel *panels, const mn_q8 *a, size_t m, size_t k, size_t lda);
 
 #endif

@@ -11,12 +11,6 @@ enum {
     KB = 64    /* blocks of the sum at a time */
 };
 
-/* A block of 16 rows: bytes q[g][4 i + j] = value 4 g + j of row i, + 128, because one side of a byte product has no sign. */
-typedef struct weights {
-    _Alignas(64) uint8_t q[8][64];
-    float d[16];
-} weights;
-
 /* A block of up to 16 rows; minus: -128 times the sum of its values, which takes the + 128 back. */
 typedef struct inputs {
     _Alignas(64) int8_t q[16][32];
@@ -25,12 +19,12 @@ typedef struct inputs {
 } inputs;
 
 typedef struct scratch {
-    weights a[KB];
+    mn_q8_panel a[KB];
     inputs b[TILES][KB];
 } scratch;
 
 /* Two blocks at a time: a word is four values, and 16 words of 16 rows change places. Rows past `rows` are zero. */
-AVX512 static void pack_weights(weights *panel, const mn_q8 *a, size_t lda, size_t rows, size_t k)
+AVX512 static void pack_weights(mn_q8_panel *panel, const mn_q8 *a, size_t lda, size_t rows, size_t k)
 {
     const __m512i flip = _mm512_set1_epi8((char)0x80);
     for (size_t l = 0; l < k; l += 2) {
@@ -75,8 +69,15 @@ AVX512 static void pack_inputs(inputs *panel, const mn_q8 *b, size_t ldb, size_t
     }
 }
 
+/* Weights wanted next, to be brought near so many lines a step. */
+typedef struct ahead {
+    const char *at;
+    size_t lines;
+} ahead;
+
 /* One tile: nr rows of c, columns of the mask; `more` adds to what c has. */
-INLINE void tile(float *c, size_t ldc, const weights *a, const inputs *b, size_t k, int nr, bool more, __mmask16 mask)
+INLINE void tile(float *c, size_t ldc, const mn_q8_panel *a, const inputs *b, size_t k, int nr, bool more, __mmask16 mask,
+                 ahead next)
 {
     __m512 s[NR];
     UNROLL
@@ -86,6 +87,7 @@ INLINE void tile(float *c, size_t ldc, const weights *a, const inputs *b, size_t
         UNROLL
         for (int g = 0; g < 8; g++) w[g] = _mm512_load_si512((const void *)a[l].q[g]);
         __m512 d = _mm512_load_ps(a[l].d);
+        for (size_t p = 0; p < next.lines; p++, next.at += 64) _mm_prefetch(next.at, _MM_HINT_T1);
         UNROLL
         for (int j = 0; j < nr; j++) {
             __m512i sum = _mm512_set1_epi32(b[l].minus[j]);
@@ -103,9 +105,9 @@ INLINE void tile(float *c, size_t ldc, const weights *a, const inputs *b, size_t
 }
 
 #define TILE(nr) \
-    case nr: tile(c, ldc, a, b, k, nr, more, mask); break
-AVX512 static void any_tile(float *c, size_t ldc, const weights *a, const inputs *b, size_t k, size_t nr, bool more,
-                            __mmask16 mask)
+    case nr: tile(c, ldc, a, b, k, nr, more, mask, next); break
+AVX512 static void any_tile(float *c, size_t ldc, const mn_q8_panel *a, const inputs *b, size_t k, size_t nr, bool more,
+                            __mmask16 mask, ahead next)
 {
     switch (nr) {
         TILE(1);
@@ -127,9 +129,9 @@ AVX512 static void any_tile(float *c, size_t ldc, const weights *a, const inputs
     }
 }
 
-/* A stretch of the sum for n <= TILES * NR rows. */
-AVX512 static void stretch(scratch *s, float *c, const mn_q8 *a, const mn_q8 *b, size_t m, size_t n, size_t k, size_t ldc,
-                           size_t lda, size_t ldb, bool more)
+/* A stretch of the sum for n <= TILES * NR rows. panels: NULL, or of a's rows `pitch` blocks apart. */
+AVX512 static void stretch(scratch *s, float *c, const mn_q8 *a, const mn_q8_panel *panels, const mn_q8 *b, size_t m, size_t n,
+                           size_t k, size_t ldc, size_t lda, size_t pitch, size_t ldb, bool more)
 {
     size_t tiles = (n + NR - 1) / NR;
     for (size_t t = 0; t < tiles; t++)
@@ -137,23 +139,31 @@ AVX512 static void stretch(scratch *s, float *c, const mn_q8 *a, const mn_q8 *b,
     for (size_t i = 0; i < m; i += MR) {
         size_t rows = m - i < MR ? m - i : MR;
         __mmask16 mask = (__mmask16)((1u << rows) - 1);
-        pack_weights(s->a, a + i * lda, lda, rows, k);
-        for (size_t t = 0; t < tiles; t++) {
+        const mn_q8_panel *panel = panels ? panels + i / MR * pitch : s->a;
+        if (!panels) pack_weights(s->a, a + i * lda, lda, rows, k);
+        ahead next = {.at = (const char *)(panel + pitch), .lines = panels ? (sizeof *panel / 64 + tiles - 1) / tiles : 0};
+        for (size_t t = 0; t < tiles; t++, next.at += k * next.lines * 64) {
             size_t j = share(n, tiles, t);
-            any_tile(c + j * ldc + i, ldc, s->a, s->b[t], k, share(n, tiles, t + 1) - j, more, mask);
+            any_tile(c + j * ldc + i, ldc, panel, s->b[t], k, share(n, tiles, t + 1) - j, more, mask, next);
         }
     }
 }
 
-AVX512 void mn_lm_gemm_q8(float *c, const mn_q8 *a, const mn_q8 *b, size_t m, size_t n, size_t k, size_t ldc, size_t lda,
-                          size_t ldb)
+AVX512 void mn_lm_gemm_q8_pack(mn_q8_panel *panels, const mn_q8 *a, size_t m, size_t k, size_t lda)
+{
+    for (size_t i = 0; i < m; i += MR) pack_weights(panels + i / MR * k, a + i * lda, lda, m - i < MR ? m - i : MR, k);
+}
+
+AVX512 void mn_lm_gemm_q8(float *c, const mn_q8 *a, const mn_q8_panel *panels, const mn_q8 *b, size_t m, size_t n, size_t k,
+                          size_t ldc, size_t lda, size_t ldb)
 {
     scratch s;
     size_t blocks = (n + TILES * NR - 1) / (TILES * NR);
     for (size_t p = 0; p < blocks; p++) {
         size_t j = share(n, blocks, p), rows = share(n, blocks, p + 1) - j;
         for (size_t l = 0; l < k; l += KB)
-            stretch(&s, c + j * ldc, a + l, b + j * ldb + l, m, rows, k - l < KB ? k - l : KB, ldc, lda, ldb, l > 0);
+            stretch(&s, c + j * ldc, a + l, panels ? panels + l : NULL, b + j * ldb + l, m, rows, k - l < KB ? k - l : KB, ldc, lda,
+                    k, ldb, l > 0);
     }
 }
 #endif

@@ -301,6 +301,7 @@ static void lm_free(mn_model *model)
 {
     mn_lm *lm = (mn_lm *)model;
     if (lm->llama) llama_model_free(lm->llama);
+    mn_lm_panels_free(lm->panels);
     free(lm->pieces);
     free(lm->at);
     free(lm->model.weights);
@@ -354,6 +355,8 @@ mn_status mn_lm_open(mn_model **out, const mn_lm_opts *opts, mn_err *err)
     MN_ALLOC_OR_FAIL(lm, 1, err);
     lm->model.kind = &mn_lm_kind;
     lm->temperature = temperature;
+    lm->panels = mn_lm_panels_new();
+    if (!lm->panels) return lm_free(&lm->model), mn_fail(err, MN_ERR_MEMORY, "out of memory");
     mn_status status = load(lm, opts, err);
     if (status != MN_OK) return lm_free(&lm->model), status;
     *out = &lm->model;

@@ -1,4 +1,4 @@
-/* The arithmetic of a language model that is ours: softmax over the vocabulary, products of BF16 weights. */
+/* The arithmetic of a language model that is ours: softmax over the vocabulary, products, attention. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,7 +8,9 @@
 
 #include <cmocka.h>
 
+#include "predict/lm_attention.h"
 #include "predict/lm_gemm.h"
+#include "predict/lm_panels.h"
 #include "predict/log_softmax.h"
 
 /* ---- softmax ---- */
@@ -119,7 +121,7 @@ static float next_sum(const mn_q8 *a, const mn_q8 *b, float sum)
     return fmaf((float)dot, half(a->d) * half(b->d), sum);
 }
 
-static void check_q8(size_t m, size_t n, size_t k)
+static void check_q8(size_t m, size_t n, size_t k, bool laid_out)
 {
     size_t ldc = m + 3, lda = k + 1, ldb = k + 2;
     mn_q8 *a = malloc(m * lda * sizeof *a), *b = malloc(n * ldb * sizeof *b);
@@ -129,7 +131,13 @@ static void check_q8(size_t m, size_t n, size_t k)
     for (size_t i = 0; i < m * lda; i++) set_block(&a[i], &rng);
     for (size_t i = 0; i < n * ldb; i++) set_block(&b[i], &rng);
     for (size_t i = 0; i < n * ldc; i++) c[i] = 7;
-    mn_lm_gemm_q8(c, a, b, m, n, k, ldc, lda, ldb);
+    mn_lm_panels *panels = laid_out ? mn_lm_panels_new() : NULL;
+    mn_lm_panels_use(panels);
+    const mn_q8_panel *found = mn_lm_panels_find(a, m, k, lda);
+    assert_true(laid_out == (found != NULL) && mn_lm_panels_find(a, m, k, lda) == found);
+    mn_lm_gemm_q8(c, a, found, b, m, n, k, ldc, lda, ldb);
+    mn_lm_panels_use(NULL);
+    mn_lm_panels_free(panels);
     for (size_t j = 0; j < n; j++)
         for (size_t i = 0; i < ldc; i++) {
             float sum = i < m ? 0 : 7;
@@ -156,8 +164,84 @@ static void products_of_q8_are_the_chain(void **state)
 {
     (void)state;
     if (!mn_lm_gemm_q8_fits()) return; /* never called there */
-    for (size_t n = 1; n < 36; n++) check_q8(37, n, 5);
-    for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) check_q8(sizes[s][0], sizes[s][1], sizes[s][2] / 16 + 1);
+    for (size_t n = 1; n < 36; n++) check_q8(37, n, 5, n % 2);
+    for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) for (int laid_out = 0; laid_out < 2; laid_out++)
+            check_q8(sizes[s][0], sizes[s][1], sizes[s][2] / 16 + 1, laid_out);
+}
+
+/* ---- attention ---- */
+
+/* A half float in [-2, 2], and its value. */
+static uint16_t any_half(mn_rng *rng)
+{
+    return (uint16_t)(mn_rng_below(rng, 0x4000) | mn_rng_below(rng, 2) << 15);
+}
+
+static double value_of(uint16_t h)
+{
+    int exponent = h >> 10 & 31, fraction = h & 1023;
+    double x = exponent ? ldexp(1024 + fraction, exponent - 25) : ldexp(fraction, -24);
+    return h >> 15 ? -x : x;
+}
+
+/* One head in double, by the definition. */
+static void expect_head(double *out, const float *q, const uint16_t *k, const uint16_t *v, size_t cell, const uint16_t *mask,
+                        size_t cells, size_t D, float scale)
+{
+    double sum = 0;
+    for (size_t d = 0; d < D; d++) out[d] = 0;
+    for (size_t c = 0; c < cells; c++) {
+        double score = 0;
+        if (mask[c] == 0xfc00) continue;
+        for (size_t d = 0; d < D; d++) score += (double)q[d] * value_of(k[c * cell + d]);
+        double weight = exp(score * scale + value_of(mask[c]));
+        for (size_t d = 0; d < D; d++) out[d] += weight * value_of(v[c * cell + d]);
+        sum += weight;
+    }
+    for (size_t d = 0; d < D; d++) out[d] = sum > 0 ? out[d] / sum : 0;
+}
+
+static void check_attention(size_t heads, size_t kv_heads, size_t D, size_t cells, uint32_t seen)
+{
+    size_t cell = kv_heads * D + 6, group = heads / kv_heads;
+    float *q = malloc(heads * (D + 3) * sizeof *q), *out = malloc((heads * D + 1) * sizeof *out);
+    uint16_t *k = malloc(cells * cell * sizeof *k), *v = malloc(cells * cell * sizeof *v), *mask = malloc(cells * sizeof *mask);
+    double *expected = malloc(D * sizeof *expected);
+    mn_rng rng = mn_rng_split(heads, D, (uint32_t)(3000 + cells));
+    assert_true(q && out && k && v && mask && expected);
+    for (size_t i = 0; i < heads * (D + 3); i++) q[i] = (float)mn_rng_normal(&rng);
+    for (size_t i = 0; i < cells * cell; i++) k[i] = any_half(&rng), v[i] = any_half(&rng);
+    for (size_t c = 0; c < cells; c++)
+        mask[c] = mn_rng_below(&rng, 100) >= seen ? 0xfc00 : mn_rng_below(&rng, 5) ? 0 : any_half(&rng);
+    mn_attention a = {.q = q, .k = k, .v = v, .mask = mask, .q_head = (D + 3) * sizeof *q, .k_cell = 2 * cell, .k_head = 2 * D,
+                      .v_cell = 2 * cell, .v_head = 2 * D, .cells = cells, .heads = heads, .kv_heads = kv_heads, .D = D,
+                      .scale = .5f};
+    out[heads * D] = 7;
+    mn_lm_attention(out, &a);
+    assert_true(out[heads * D] == 7);
+    for (size_t h = 0; h < heads; h++) {
+        expect_head(expected, q + h * (D + 3), k + h / group * D, v + h / group * D, cell, mask, cells, D, a.scale);
+        for (size_t d = 0; d < D; d++)
+            if (!(fabs(out[h * D + d] - expected[d]) < 5e-6))
+                fail_msg("%zu/%zu heads of %zu, %zu cells: %g, not %g", heads, kv_heads, D, cells, out[h * D + d], expected[d]);
+    }
+    free(q), free(out), free(k), free(v), free(mask), free(expected);
+}
+
+static void attention_is_the_definition(void **state)
+{
+    (void)state;
+    static const size_t cells[] = {1, 2, 15, 16, 17, 31, 63, 64, 65, 129, 300};
+    if (!mn_lm_gemm_q8_fits()) return; /* never called there */
+    for (size_t i = 0; i < sizeof cells / sizeof *cells; i++) {
+        check_attention(9, 3, 64, cells[i], 100);
+        check_attention(9, 3, 64, cells[i], 60);
+        check_attention(8, 4, 8, cells[i], 60);
+        check_attention(4, 1, 80, cells[i], 60);
+        check_attention(3, 3, 256, cells[i], 60);
+        check_attention(32, 8, 128, cells[i], 5);
+    }
+    check_attention(2, 1, 64, 40, 0);
 }
 
 #endif
@@ -171,6 +255,7 @@ int main(void)
 #if defined(__x86_64__)
         cmocka_unit_test(products_of_bf16_are_the_chain),
         cmocka_unit_test(products_of_q8_are_the_chain),
+        cmocka_unit_test(attention_is_the_definition),
 #endif
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
