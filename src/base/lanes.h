@@ -128,6 +128,15 @@ LANE unsigned at_least(lanes a, lanes b)
 
 #endif
 
+/* Registers that a pass works on side by side: a polynomial is one chain of operations, each waiting for the last, and one chain
+ * alone leaves the processor idle most of the time. */
+#if LANES == 512
+enum { SIDE = 8 };
+#else
+enum { SIDE = 1 };
+#endif
+#define BESIDE _Pragma("GCC unroll 8") for (int j = 0; j < side; j++)
+
 /* The first n (1..8) of the lanes; the others are fill. */
 LANE lanes load_some(const double *x, size_t n, double fill)
 {
@@ -180,16 +189,22 @@ LANE double tally_total(const tally *t)
     return lanes_total(t->high) + lanes_total(t->low);
 }
 
+/* What follows is for `side` registers, 1 or SIDE. */
+
 /* a e^x with a relative error of 4e-6, for first guesses; -700 <= x <= 700. */
-LANE lanes times_rough_exp(lanes a, lanes x)
+LANE void times_rough_exp(lanes *y, const lanes *a, const lanes *x, int side)
 {
     static const double P[] = {0x1.0000000000000p+0, 0x1.fffb0e4fb5eaap-1, 0x1.fffe5a7b06cc8p-2, 0x1.57e7529ea13bap-3,
                                0x1.570badea72b3ep-5};
     const lanes magic = all(0x1.8p52 + 1023); /* its low bits then hold the rounded multiple, biased as an exponent */
-    lanes t = fmadd(x, all(0x1.71547652b82fep0), magic), r = fmadd(sub(t, magic), all(-0x1.62e42fefa39efp-1), x);
-    lanes p = all(P[4]);
-    for (int i = 3; i >= 0; i--) p = fmadd(p, r, all(P[i]));
-    return mul(mul(a, shift_to_exponent(t)), p);
+    lanes t[SIDE], r[SIDE], p[SIDE];
+    BESIDE t[j] = fmadd(x[j], all(0x1.71547652b82fep0), magic);
+    BESIDE r[j] = fmadd(sub(t[j], magic), all(-0x1.62e42fefa39efp-1), x[j]);
+    BESIDE p[j] = fmadd(all(P[4]), r[j], all(P[3]));
+    BESIDE p[j] = fmadd(p[j], r[j], all(P[2]));
+    BESIDE p[j] = fmadd(p[j], r[j], all(P[1]));
+    BESIDE p[j] = fmadd(p[j], r[j], all(P[0]));
+    BESIDE y[j] = mul(mul(a[j], shift_to_exponent(t[j])), p[j]);
 }
 
 /* e^x = scale (1 + r + r2p), r2p = r^2 P(r) with scale a power of two and |r| <= ln(2)/2: the parts, because e^x - 1 - x needs
@@ -198,30 +213,34 @@ typedef struct exp_parts {
     lanes scale, r, r2p;
 } exp_parts;
 
-LANE exp_parts exp_split(lanes x)
+LANE void exp_split(exp_parts *e, const lanes *x, int side)
 {
     static const double P[] = {0x1.0000000000001p-1,  0x1.5555555555556p-3,  0x1.5555555553d63p-5,  0x1.11111111109b3p-7,
                                0x1.6c16c1788bd90p-10, 0x1.a01a01a7c41d5p-13, 0x1.a019b90d2ae7ap-16, 0x1.71de0dae63bb3p-19,
                                0x1.289185613a3d6p-22, 0x1.af38a9b0ec855p-26};
     const lanes magic = all(0x1.8p52 + 1023);
-    lanes t = fmadd(x, all(0x1.71547652b82fep0), magic), k = sub(t, magic);
-    lanes r = fmadd(k, all(-0x1.abc9e3b39803fp-56), fmadd(k, all(-0x1.62e42fefa39efp-1), x));
-    lanes p = all(P[9]);
-    for (int i = 8; i >= 0; i--) p = fmadd(p, r, all(P[i]));
-    return (exp_parts){shift_to_exponent(t), r, mul(mul(r, r), p)};
+    lanes t[SIDE], k[SIDE], r[SIDE], p[SIDE];
+    BESIDE t[j] = fmadd(x[j], all(0x1.71547652b82fep0), magic), k[j] = sub(t[j], magic);
+    BESIDE r[j] = fmadd(k[j], all(-0x1.abc9e3b39803fp-56), fmadd(k[j], all(-0x1.62e42fefa39efp-1), x[j]));
+    BESIDE p[j] = all(P[9]);
+    for (int i = 8; i >= 0; i--) BESIDE p[j] = fmadd(p[j], r[j], all(P[i]));
+    BESIDE e[j] = (exp_parts){shift_to_exponent(t[j]), r[j], mul(mul(r[j], r[j]), p[j])};
 }
 
-/* e^x with a relative error of 1.1e-15 + 3.4e-17 |x|, for -708 <= x <= 709. */
-LANE lanes exp_of(lanes x)
+/* y = e^x with a relative error of 1.1e-15 + 3.4e-17 |x|, for -708 <= x <= 709. */
+LANE void exp_of(lanes *y, const lanes *x, int side)
 {
     static const double P[] = {0x1.0000000000000p-1,  0x1.5555555553b78p-3,  0x1.5555555554cb7p-5,  0x1.1111111c478ebp-7,
                                0x1.6c16c1738ff55p-10, 0x1.a019ada3609f3p-13, 0x1.a019c9a5652d3p-16, 0x1.72c72ca338df0p-19,
                                0x1.2880411bad1aap-22};
     const lanes magic = all(0x1.8p52 + 1023), one = all(1);
-    lanes t = fmadd(x, all(0x1.71547652b82fep0), magic), r = fmadd(sub(t, magic), all(-0x1.62e42fefa39efp-1), x);
-    lanes p = all(P[8]);
-    for (int i = 7; i >= 0; i--) p = fmadd(p, r, all(P[i]));
-    return mul(fmadd(fmadd(p, r, one), r, one), shift_to_exponent(t));
+    lanes t[SIDE], r[SIDE], p[SIDE];
+    BESIDE t[j] = fmadd(x[j], all(0x1.71547652b82fep0), magic);
+    BESIDE r[j] = fmadd(sub(t[j], magic), all(-0x1.62e42fefa39efp-1), x[j]);
+    BESIDE p[j] = all(P[8]);
+    for (int i = 7; i >= 0; i--) BESIDE p[j] = fmadd(p[j], r[j], all(P[i]));
+    BESIDE p[j] = fmadd(fmadd(p[j], r[j], one), r[j], one);
+    BESIDE y[j] = mul(p[j], shift_to_exponent(t[j]));
 }
 
 #endif

@@ -53,7 +53,9 @@ LANE double tilt(double *out, double *now, double *kl, const double *lp, const d
     double top = -lanes_least(minus_top);
     for (size_t i = 0; i < W; i += 8) {
         lanes zi = sub(load(z + i), all(top)), y = add(load(lp + i), zi), x = add(zi, load(ek + i));
-        lanes p = if_less(y, lowest, zero, exp_of(most(y, lowest))), px = mul(p, x);
+        lanes cut = most(y, lowest), p, px;
+        exp_of(&p, &cut, 1);
+        p = if_less(y, lowest, zero, p), px = mul(p, x);
         total = add(total, p);
         here = fmadd(p, zi, here);
         first = add(first, px);

@@ -14,28 +14,36 @@ LANE lanes load_some_floats(const float *x, size_t n, float fill)
 
 LANES_TARGET static float most_of(const float *x, size_t A)
 {
-    lanes high = all(-INFINITY);
+    lanes high[4] = {all(-INFINITY), all(-INFINITY), all(-INFINITY), all(-INFINITY)};
     unsigned bad = 0;
     for (size_t i = 0; i < A; i += 8) {
         lanes a = load_some_floats(x + i, A - i, -INFINITY);
         bad |= nans(a, a);
-        high = most(high, a);
+        high[i / 8 % 4] = most(high[i / 8 % 4], a);
     }
-    return bad ? NAN : (float)-lanes_least(sub(all(0), high));
+    return bad ? NAN : (float)-lanes_least(sub(all(0), most(most(high[0], high[1]), most(high[2], high[3]))));
+}
+
+/* n: entries of the last register, where it is one alone. */
+LANE lanes sum_step(lanes sum, const float *x, double sharpness, double top, size_t n, int side)
+{
+    const lanes zero = all(0), lowest = all(-708), by = all(sharpness), minus = all(-top);
+    lanes a[SIDE], cut[SIDE];
+    exp_parts e[SIDE];
+    BESIDE a[j] = add(mul(load_some_floats(x + 8 * j, n, -INFINITY), by), minus), cut[j] = most(a[j], lowest);
+    exp_split(e, cut, side);
+    BESIDE sum = add(sum, if_less(a[j], lowest, zero, fmadd(e[j].scale, e[j].r2p, fmadd(e[j].scale, e[j].r, e[j].scale))));
+    return sum;
 }
 
 LANES_TARGET static double sum(const float *x, size_t A, double sharpness, double top)
 {
-    const lanes zero = all(0), lowest = all(-708), by = all(sharpness), minus = all(-top);
-    tally total = {zero, zero};
+    tally total = {all(0), all(0)};
     for (size_t chunk = 0; chunk < A; chunk += CHUNK) {
-        size_t end = A - chunk < CHUNK ? A : chunk + CHUNK;
-        lanes here = zero;
-        for (size_t i = chunk; i < end; i += 8) {
-            lanes a = add(mul(load_some_floats(x + i, end - i, -INFINITY), by), minus);
-            exp_parts e = exp_split(most(a, lowest));
-            here = add(here, if_less(a, lowest, zero, fmadd(e.scale, e.r2p, fmadd(e.scale, e.r, e.scale))));
-        }
+        size_t end = A - chunk < CHUNK ? A : chunk + CHUNK, i = chunk;
+        lanes here = all(0);
+        for (; i + 8 * SIDE <= end; i += 8 * SIDE) here = sum_step(here, x + i, sharpness, top, 8, SIDE);
+        for (; i < end; i += 8) here = sum_step(here, x + i, sharpness, top, end - i, 1);
         tally_add(&total, here);
     }
     return tally_total(&total);

@@ -25,25 +25,24 @@ typedef struct point {
     double l, kl, error, mean, x2, x4, var, k3, k4;
 } point;
 
-/* Center, var and skew of scores of any scale, in two passes. */
+/* Center and var of scores of any scale, in two passes. */
 static bool measure(mn_row *row)
 {
     const mn_tilt_base *base = &row->base;
-    double range = base->most - base->least, m[3];
+    double range = base->most - base->least, m[2];
     if (!(fabs(base->least) < 1e300 && fabs(base->most) < 1e300 && range > 1e-280)) return false;
     row->scale = ldexp(1, -ilogb(range));
     mn_tilt()->moments(m, row->out, row->z, base->least, row->scale, row->V);
     row->center = fmin(base->most, base->least + m[0] / base->kept / row->scale);
     mn_tilt()->moments(m, row->out, row->z, row->center, row->scale, row->V);
-    row->var = m[1] / base->kept, row->skew = m[2] / base->kept;
+    row->var = m[1] / base->kept;
     return true;
 }
 
 bool mn_row_prepare(mn_row *row)
 {
     const mn_tilt_base *base = &row->base;
-    double ratio = base->masked / base->kept, m1 = base->z1 / base->kept, m2 = base->z2 / base->kept,
-           m3 = base->z3 / base->kept;
+    double ratio = base->masked / base->kept, m1 = base->z1 / base->kept, m2 = base->z2 / base->kept;
     row->cost = log1p(ratio);
     row->cost_error = 2 * UNIT * ((mn_tilt_rounding(row->V) + 4) * (ratio / (1 + ratio)) + row->cost);
     row->scale = 1;
@@ -52,7 +51,6 @@ bool mn_row_prepare(mn_row *row)
     if (base->least == base->most) return true;
     row->center = m1;
     row->var = m2 - m1 * m1;
-    row->skew = m3 - m1 * (3 * m2 - 2 * m1 * m1);
     return (base->plain && row->var > 1e-3 * m2 && row->var > 1e-100) || measure(row);
 }
 
@@ -143,18 +141,17 @@ static void answer(mn_row_answer *out, const mn_row *row, const point *at, doubl
     *out = (mn_row_answer){.l = at->l * (1 + e), .nats = row->cost + fmax(kl, 0), .lnz = mean - kl + log(row->base.kept)};
 }
 
-/* By the cumulants at l = 0, for the first point. */
+/* By the variance at l = 0, for the first point. */
 static double guess(const mn_row *row, double target)
 {
-    double u = sqrt(2 * target / row->var), skew = row->skew / row->var * u / 3;
-    return u * row->scale / (1 + fmax(-.5, fmin(skew, 2)));
+    return sqrt(2 * target / row->var) * row->scale;
 }
 
 /* The first l to weigh: on a long row the guess is improved where that is cheap. */
 static double start(const mn_row *row, double target, double cap)
 {
     double l = fmin(cap, guess(row, target)), e = 1;
-    for (int i = 0; i < 3 && fabs(e) > .1; i++) {
+    for (int i = 0; i < 3 && fabs(e) > .2; i++) {
         point at = evaluate_directly(row, l, true);
         at.k4 = 0;
         if (l == cap && at.kl < target) break;

@@ -11,7 +11,7 @@ typedef struct mn_row {
     size_t V;
     mn_tilt_base base;
     double center;        /* the base's mean score */
-    double var, skew;     /* second and third moment of the scores about it, in units of 1/scale, roughly */
+    double var;           /* of the scores under the base, in units of 1/scale^2, roughly */
     double scale;         /* a power of two */
     double cost;          /* nats that the mask alone costs: ln((kept + masked)/kept) */
     double cost_error;

@@ -21,7 +21,7 @@ typedef struct mn_tilt_base {
     double kept;         /* sum of p where the score is not -INFINITY */
     double masked;       /* sum of p where it is */
     double least, most;  /* scores on the support that are not masked; INFINITY, -INFINITY where there is none */
-    double z1, z2, z3;   /* sum p z^k, of a plain row */
+    double z1, z2;       /* sum p z^k, of a plain row */
     bool plain;          /* every lp is above MN_TILT_LOWEST, every score finite, no sum overflows */
     bool masks;          /* some entry of the support has a score of -INFINITY, however unlikely */
     bool bad;            /* NaN somewhere, a score of +INFINITY, or lp above 1 */
@@ -36,8 +36,8 @@ typedef struct mn_tilt_sums {
 typedef struct mn_tilt_passes {
     /* Writes p [V] with 0 at masked entries. */
     mn_tilt_base (*base)(double *p, const double *lp, const double *z, size_t V);
-    /* moments[k-1] = sum p u^k, k = 1..3, u = (z - center) scale, held within [-2, 2]. */
-    void (*moments)(double moments[3], const double *p, const double *z, double center, double scale, size_t V);
+    /* moments[k-1] = sum p u^k, k = 1, 2, u = (z - center) scale, held within [-2, 2]. */
+    void (*moments)(double moments[2], const double *p, const double *z, double center, double scale, size_t V);
     /* x is held within [-708, 709]; wide: some x may need that. */
     mn_tilt_sums (*weigh)(const double *p, const double *z, double center, double l, bool wide, size_t V);
     /* Cheaper where the KL is not small: sums[k] = sum p e^x x^k, k = 0..4, of a plain row with -700 <= x <= 700; rough: only

@@ -4,36 +4,52 @@
 
 enum { CHUNK = MN_TILT_CHUNK, AHEAD = 512 }; /* entries to ask the caches for in advance */
 
+/* Every pass goes through a chunk SIDE registers at a time, and one at a time through what is left. */
+#define FOR_CHUNK(step)                                                        \
+    size_t i = chunk;                                                          \
+    for (; i + 8 * SIDE <= end; i += 8 * SIDE) step(SIDE, 8);                   \
+    for (; i < end; i += 8) step(1, end - i)
+
+typedef struct base_sums {
+    lanes sum[3], least, most, lowest; /* of p z^k, z, lp */
+} base_sums;
+
+/* n: entries of the last register, where it is one alone. */
+LANE void base_step(base_sums *s, double *p, const double *lp, const double *z, double fill, size_t n, int side)
+{
+    lanes a[SIDE], b[SIDE], prob[SIDE];
+    BESIDE __builtin_prefetch(lp + AHEAD + 8 * j), __builtin_prefetch(z + AHEAD + 8 * j), __builtin_prefetch(p + AHEAD + 8 * j, 1);
+    BESIDE a[j] = load_some(lp + 8 * j, n, -700), b[j] = load_some(z + 8 * j, n, fill);
+    exp_of(prob, a, side);
+    BESIDE store_some(p + 8 * j, prob[j], n);
+    BESIDE {
+        lanes pz = mul(prob[j], b[j]);
+        s->sum[0] = add(s->sum[0], prob[j]);
+        s->sum[1] = add(s->sum[1], pz);
+        s->sum[2] = fmadd(pz, b[j], s->sum[2]);
+        s->least = least(s->least, b[j]);
+        s->most = most(s->most, b[j]);
+        s->lowest = least(s->lowest, a[j]);
+    }
+}
+
 /* Nearly every row is plain, and then needs no care at each entry. */
 LANES_TARGET static mn_tilt_base plain_base(double *p, const double *lp, const double *z, size_t V)
 {
     const lanes zero = all(0), big = all(INFINITY);
-    tally kept = {zero, zero}, z1 = kept, z2 = kept, z3 = kept;
-    lanes least_z = big, most_z = all(-INFINITY), lowest = big;
+    tally sum[3] = {{zero, zero}, {zero, zero}, {zero, zero}};
+    base_sums s = {.least = big, .most = all(-INFINITY), .lowest = big};
     for (size_t chunk = 0; chunk < V; chunk += CHUNK) {
         size_t end = V - chunk < CHUNK ? V : chunk + CHUNK;
-        lanes here[4] = {zero, zero, zero, zero};
-        for (size_t i = chunk; i < end; i += 8) {
-            __builtin_prefetch(lp + i + AHEAD), __builtin_prefetch(z + i + AHEAD), __builtin_prefetch(p + i + AHEAD, 1);
-            lanes a = load_some(lp + i, end - i, -700), s = load_some(z + i, end - i, z[0]);
-            lanes prob = exp_of(a), ps = mul(prob, s), ps2 = mul(ps, s);
-            here[0] = add(here[0], prob);
-            here[1] = add(here[1], ps);
-            here[2] = add(here[2], ps2);
-            here[3] = fmadd(ps2, s, here[3]);
-            least_z = least(least_z, s);
-            most_z = most(most_z, s);
-            lowest = least(lowest, a);
-            store_some(p + i, prob, end - i);
-        }
-        tally_add(&kept, here[0]);
-        tally_add(&z1, here[1]);
-        tally_add(&z2, here[2]);
-        tally_add(&z3, here[3]);
+        for (int k = 0; k < 3; k++) s.sum[k] = zero;
+#define STEP(side, n) base_step(&s, p + i, lp + i, z + i, z[0], n, side)
+        FOR_CHUNK(STEP);
+#undef STEP
+        for (int k = 0; k < 3; k++) tally_add(&sum[k], s.sum[k]);
     }
-    mn_tilt_base out = {.kept = tally_total(&kept), .z1 = tally_total(&z1), .z2 = tally_total(&z2), .z3 = tally_total(&z3),
-                        .least = lanes_least(least_z), .most = -lanes_least(sub(zero, most_z))};
-    out.plain = lanes_least(lowest) > MN_TILT_LOWEST && out.kept < 2 && isfinite(out.z3) && out.least > -INFINITY;
+    mn_tilt_base out = {.kept = tally_total(&sum[0]), .z1 = tally_total(&sum[1]), .z2 = tally_total(&sum[2]),
+                        .least = lanes_least(s.least), .most = -lanes_least(sub(zero, s.most))};
+    out.plain = lanes_least(s.lowest) > MN_TILT_LOWEST && out.kept < 2 && isfinite(out.z2) && out.least > -INFINITY;
     return out;
 }
 
@@ -52,7 +68,9 @@ LANES_TARGET static mn_tilt_base base(double *p, const double *lp, const double 
         for (size_t i = chunk; i < end; i += 8) {
             lanes a = load_some(lp + i, end - i, -INFINITY), s = load_some(z + i, end - i, 0);
             bad |= nans(a, s);
-            lanes prob = if_less(a, lowest, zero, exp_of(least(most(a, lowest), all(1))));
+            lanes cut = least(most(a, lowest), all(1)), prob;
+            exp_of(&prob, &cut, 1);
+            prob = if_less(a, lowest, zero, prob);
             lanes keep = if_less(s, finite, zero, prob), score = most(if_less(a, finite, none, s), none);
             kept_here = add(kept_here, keep);
             masked_here = add(masked_here, sub(prob, keep));
@@ -70,48 +88,57 @@ LANES_TARGET static mn_tilt_base base(double *p, const double *lp, const double 
                           .bad = bad || lanes_least(sub(zero, highest)) < -1};
 }
 
-LANES_TARGET static void moments(double out[3], const double *p, const double *z, double center, double scale, size_t V)
+LANES_TARGET static void moments(double out[2], const double *p, const double *z, double center, double scale, size_t V)
 {
     const lanes zero = all(0), c = all(center), unit = all(scale), far = all(2), minus_far = all(-2);
-    tally sum[3] = {{zero, zero}, {zero, zero}, {zero, zero}};
+    tally sum[2] = {{zero, zero}, {zero, zero}};
     for (size_t chunk = 0; chunk < V; chunk += CHUNK) {
         size_t end = V - chunk < CHUNK ? V : chunk + CHUNK;
-        lanes here[3] = {zero, zero, zero};
+        lanes here[2] = {zero, zero};
         for (size_t i = chunk; i < end; i += 8) {
             lanes prob = load_some(p + i, end - i, 0), u = mul(sub(load_some(z + i, end - i, 0), c), unit);
             u = most(least(u, far), minus_far);
-            lanes pu = mul(prob, u), pu2 = mul(pu, u);
+            lanes pu = mul(prob, u);
             here[0] = add(here[0], pu);
-            here[1] = add(here[1], pu2);
-            here[2] = fmadd(pu2, u, here[2]);
+            here[1] = fmadd(pu, u, here[1]);
         }
-        for (int k = 0; k < 3; k++) tally_add(&sum[k], here[k]);
+        for (int k = 0; k < 2; k++) tally_add(&sum[k], here[k]);
     }
-    for (int k = 0; k < 3; k++) out[k] = tally_total(&sum[k]);
+    for (int k = 0; k < 2; k++) out[k] = tally_total(&sum[k]);
+}
+
+LANE void weigh_step(lanes sum[6], const double *p, const double *z, double center, double l, bool wide, size_t n, int side)
+{
+    const lanes one = all(1), by = all(l), shift = all(-center * l);
+    lanes prob[SIDE], x[SIDE];
+    exp_parts e[SIDE];
+    BESIDE prob[j] = load_some(p + 8 * j, n, 0), x[j] = fmadd(load_some(z + 8 * j, n, center), by, shift);
+    if (wide) BESIDE x[j] = most(least(x[j], all(709)), all(-708));
+    exp_split(e, x, side);
+    BESIDE {
+        /* Without cancellation also where x is small: then scale is 1, r is x, and only r2p is left of e^x - 1 - x. */
+        lanes rest = sub(e[j].scale, one), sr = mul(e[j].scale, e[j].r);
+        lanes gain = fmadd(e[j].scale, e[j].r2p, add(rest, sr)), curve = fmadd(e[j].scale, e[j].r2p, add(rest, sub(sr, x[j])));
+        lanes phi = sub(mul(x[j], gain), curve), w = fmadd(prob[j], gain, prob[j]), wx = mul(w, x[j]), wx2 = mul(wx, x[j]);
+        sum[0] = fmadd(prob[j], phi, sum[0]);
+        sum[1] = fmadd(prob[j], gain, sum[1]);
+        sum[2] = add(sum[2], wx);
+        sum[3] = add(sum[3], wx2);
+        sum[4] = fmadd(wx2, x[j], sum[4]);
+        sum[5] = fmadd(wx2, mul(x[j], x[j]), sum[5]);
+    }
 }
 
 LANE mn_tilt_sums weigh_over(const double *p, const double *z, double center, double l, bool wide, size_t V)
 {
-    const lanes zero = all(0), one = all(1), by = all(l), shift = all(-center * l), low = all(-708), high = all(709);
+    const lanes zero = all(0);
     tally sum[6] = {{zero, zero}, {zero, zero}, {zero, zero}, {zero, zero}, {zero, zero}, {zero, zero}};
     for (size_t chunk = 0; chunk < V; chunk += CHUNK) {
         size_t end = V - chunk < CHUNK ? V : chunk + CHUNK;
         lanes here[6] = {zero, zero, zero, zero, zero, zero};
-        for (size_t i = chunk; i < end; i += 8) {
-            lanes prob = load_some(p + i, end - i, 0), x = fmadd(load_some(z + i, end - i, center), by, shift);
-            if (wide) x = most(least(x, high), low);
-            exp_parts e = exp_split(x);
-            /* Without cancellation also where x is small: then scale is 1, r is x, and only r2p is left of e^x - 1 - x. */
-            lanes rest = sub(e.scale, one), sr = mul(e.scale, e.r);
-            lanes gain = fmadd(e.scale, e.r2p, add(rest, sr)), curve = fmadd(e.scale, e.r2p, add(rest, sub(sr, x)));
-            lanes phi = sub(mul(x, gain), curve), w = fmadd(prob, gain, prob), wx = mul(w, x), wx2 = mul(wx, x);
-            here[0] = fmadd(prob, phi, here[0]);
-            here[1] = fmadd(prob, gain, here[1]);
-            here[2] = add(here[2], wx);
-            here[3] = add(here[3], wx2);
-            here[4] = fmadd(wx2, x, here[4]);
-            here[5] = fmadd(wx2, mul(x, x), here[5]);
-        }
+#define STEP(side, n) weigh_step(here, p + i, z + i, center, l, wide, n, side)
+        FOR_CHUNK(STEP);
+#undef STEP
         for (int k = 0; k < 6; k++) tally_add(&sum[k], here[k]);
     }
     return (mn_tilt_sums){tally_total(&sum[0]), tally_total(&sum[1]), tally_total(&sum[2]),
@@ -123,23 +150,39 @@ LANES_TARGET static mn_tilt_sums weigh(const double *p, const double *z, double 
     return wide ? weigh_over(p, z, center, l, true, V) : weigh_over(p, z, center, l, false, V);
 }
 
+LANE void weigh_directly_step(lanes sum[5], const double *p, const double *z, double center, double l, bool rough, size_t n,
+                              int side)
+{
+    const lanes by = all(l), shift = all(-center * l);
+    lanes prob[SIDE], x[SIDE], w[SIDE];
+    BESIDE __builtin_prefetch(p + AHEAD + 8 * j), __builtin_prefetch(z + AHEAD + 8 * j);
+    BESIDE prob[j] = load_some(p + 8 * j, n, 0), x[j] = fmadd(load_some(z + 8 * j, n, center), by, shift);
+    if (rough) {
+        times_rough_exp(w, prob, x, side);
+    } else {
+        exp_of(w, x, side);
+        BESIDE w[j] = mul(prob[j], w[j]);
+    }
+    BESIDE {
+        lanes wx = mul(w[j], x[j]), wx2 = mul(wx, x[j]);
+        sum[0] = add(sum[0], w[j]);
+        sum[1] = add(sum[1], wx);
+        sum[2] = add(sum[2], wx2);
+        sum[3] = fmadd(wx2, x[j], sum[3]);
+        if (!rough) sum[4] = fmadd(wx2, mul(x[j], x[j]), sum[4]);
+    }
+}
+
 LANE void weigh_directly_over(double out[5], const double *p, const double *z, double center, double l, bool rough, size_t V)
 {
-    const lanes zero = all(0), by = all(l), shift = all(-center * l);
+    const lanes zero = all(0);
     tally sum[5] = {{zero, zero}, {zero, zero}, {zero, zero}, {zero, zero}, {zero, zero}};
     for (size_t chunk = 0; chunk < V; chunk += CHUNK) {
         size_t end = V - chunk < CHUNK ? V : chunk + CHUNK;
         lanes here[5] = {zero, zero, zero, zero, zero};
-        for (size_t i = chunk; i < end; i += 8) {
-            __builtin_prefetch(p + i + AHEAD), __builtin_prefetch(z + i + AHEAD);
-            lanes prob = load_some(p + i, end - i, 0), x = fmadd(load_some(z + i, end - i, center), by, shift);
-            lanes w = rough ? times_rough_exp(prob, x) : mul(prob, exp_of(x)), wx = mul(w, x), wx2 = mul(wx, x);
-            here[0] = add(here[0], w);
-            here[1] = add(here[1], wx);
-            here[2] = add(here[2], wx2);
-            here[3] = fmadd(wx2, x, here[3]);
-            if (!rough) here[4] = fmadd(wx2, mul(x, x), here[4]);
-        }
+#define STEP(side, n) weigh_directly_step(here, p + i, z + i, center, l, rough, n, side)
+        FOR_CHUNK(STEP);
+#undef STEP
         for (int k = 0; k < 5; k++) tally_add(&sum[k], here[k]);
     }
     for (int k = 0; k < 5; k++) out[k] = tally_total(&sum[k]);
@@ -168,26 +211,38 @@ LANES_TARGET static size_t gather(int32_t *ids, size_t cap, const double *lp, si
     return n;
 }
 
-LANES_TARGET static double rest(const double *lp, size_t from, size_t to, const int32_t *ids, size_t n, double offset)
+/* n: entries of the last register, where it is one alone. ids [*next..n_ids), relative to base, are left out. */
+LANE lanes rest_step(lanes sum, const double *lp, double offset, size_t n, const int32_t *ids, size_t n_ids, size_t *next,
+                     size_t from, int side)
 {
-    const lanes lowest = all(MN_TILT_LOWEST), zero = all(0), off = all(offset);
-    tally sum = {zero, zero};
+    const lanes lowest = all(MN_TILT_LOWEST), zero = all(0);
+    lanes x[SIDE], cut[SIDE], e[SIDE];
+    BESIDE x[j] = load_some(lp + 8 * j, n, -INFINITY);
+    if (*next < n_ids && (size_t)ids[*next] < from + 8 * (size_t)side)
+        BESIDE {
+            double some[8];
+            size_t first = from + 8 * (size_t)j;
+            store(some, x[j]);
+            for (; *next < n_ids && (size_t)ids[*next] < first + 8; ++*next) some[(size_t)ids[*next] - first] = -INFINITY;
+            x[j] = load(some);
+        }
+    BESIDE x[j] = sub(x[j], all(offset)), cut[j] = most(x[j], lowest);
+    exp_of(e, cut, side);
+    BESIDE sum = add(sum, if_less(x[j], lowest, zero, e[j]));
+    return sum;
+}
+
+LANES_TARGET static double rest(const double *lp, size_t from, size_t to, const int32_t *ids, size_t n_ids, double offset)
+{
+    tally sum = {all(0), all(0)};
     size_t next = 0;
-    while (next < n && (size_t)ids[next] < from) next++;
+    while (next < n_ids && (size_t)ids[next] < from) next++;
     for (size_t chunk = from; chunk < to; chunk += CHUNK) {
         size_t end = to - chunk < CHUNK ? to : chunk + CHUNK;
-        lanes here = zero;
-        for (size_t i = chunk; i < end; i += 8) {
-            lanes a = load_some(lp + i, end - i, -INFINITY);
-            if (next < n && (size_t)ids[next] < i + 8) {
-                double some[8];
-                store(some, a);
-                for (; next < n && (size_t)ids[next] < i + 8; next++) some[(size_t)ids[next] - i] = -INFINITY;
-                a = load(some);
-            }
-            lanes x = sub(a, off);
-            here = add(here, if_less(x, lowest, zero, exp_of(most(x, lowest))));
-        }
+        lanes here = all(0);
+#define STEP(side, n) here = rest_step(here, lp + i, offset, n, ids, n_ids, &next, i, side)
+        FOR_CHUNK(STEP);
+#undef STEP
         tally_add(&sum, here);
     }
     return tally_total(&sum);
@@ -203,15 +258,23 @@ LANES_TARGET static void write_row(double *out, const double *lp, const double *
     }
 }
 
-LANES_TARGET static double policy(double *pi, const double *lp, size_t V)
+LANE lanes policy_step(lanes minus_top, double *pi, const double *lp, size_t n, int side)
 {
     const lanes lowest = all(-708), zero = all(0);
+    lanes a[SIDE], cut[SIDE], e[SIDE];
+    BESIDE a[j] = load_some(lp + 8 * j, n, -INFINITY), cut[j] = most(a[j], lowest);
+    exp_of(e, cut, side);
+    BESIDE minus_top = least(minus_top, sub(zero, a[j])), store_some(pi + 8 * j, if_less(a[j], lowest, zero, e[j]), n);
+    return minus_top;
+}
+
+LANES_TARGET static double policy(double *pi, const double *lp, size_t V)
+{
     lanes minus_top = all(INFINITY);
-    for (size_t i = 0; i < V; i += 8) {
-        lanes a = load_some(lp + i, V - i, -INFINITY);
-        minus_top = least(minus_top, sub(zero, a));
-        store_some(pi + i, if_less(a, lowest, zero, exp_of(most(a, lowest))), V - i);
-    }
+    size_t chunk = 0, end = V;
+#define STEP(side, n) minus_top = policy_step(minus_top, pi + i, lp + i, n, side)
+    FOR_CHUNK(STEP);
+#undef STEP
     return -lanes_least(minus_top);
 }
 
