@@ -418,7 +418,8 @@ double mn_sum_squares(const float *x, size_t n)
     return lane[0] + lane[1] + (lane[2] + lane[3]);
 }
 
-void mn_adam_step(float *params, float *m, float *v, const float *gradient, float scale, double rate, size_t steps, size_t n)
+BODY void adam_step_body(float *restrict params, float *restrict m, float *restrict v, const float *restrict gradient, float scale,
+                         double rate, size_t steps, size_t n)
 {
     const float first = .9f, second = .999f, epsilon = 1e-8f;
     float step = (float)(rate / (1 - pow((double)first, (double)steps)));
@@ -430,3 +431,6 @@ void mn_adam_step(float *params, float *m, float *v, const float *gradient, floa
         params[i] -= step * m[i] / (sqrtf(v[i] * correction) + epsilon);
     }
 }
+VARIANTS(void, adam_step,
+         (float *params, float *m, float *v, const float *gradient, float scale, double rate, size_t steps, size_t n),
+         (params, m, v, gradient, scale, rate, steps, n))

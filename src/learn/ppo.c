@@ -401,8 +401,11 @@ static mn_status sum_task(void *arg, size_t task, size_t thread, mn_err *err)
     update *u = arg;
     size_t begin = u->heads->n * task / LANES, end = u->heads->n * (task + 1) / LANES;
     (void)thread, (void)err;
-    for (size_t lane = 1; lane < LANES; lane++)
-        for (size_t i = begin; i < end; i++) u->gradients[0][i] += u->gradients[lane][i];
+    for (size_t i = begin; i < end; i++) {
+        float sum = u->gradients[0][i];
+        for (size_t lane = 1; lane < LANES; lane++) sum += u->gradients[lane][i];
+        u->gradients[0][i] = sum;
+    }
     return MN_OK;
 }
 
