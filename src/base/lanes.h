@@ -128,8 +128,8 @@ LANE unsigned at_least(lanes a, lanes b)
 
 #endif
 
-/* Registers that a pass works on side by side: a polynomial is one chain of operations, each waiting for the last, and one chain
- * alone leaves the processor idle most of the time. */
+/* Registers that a pass works on side by side: a polynomial is one chain of operations, each waiting for the last, and one
+ * chain alone leaves the processor idle most of the time. */
 #if LANES == 512
 enum { SIDE = 8 };
 #else

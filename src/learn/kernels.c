@@ -418,8 +418,8 @@ double mn_sum_squares(const float *x, size_t n)
     return lane[0] + lane[1] + (lane[2] + lane[3]);
 }
 
-BODY void adam_step_body(float *restrict params, float *restrict m, float *restrict v, const float *restrict gradient, float scale,
-                         double rate, size_t steps, size_t n)
+BODY void adam_step_body(float *restrict params, float *restrict m, float *restrict v, const float *restrict gradient,
+                         float scale, double rate, size_t steps, size_t n)
 {
     const float first = .9f, second = .999f, epsilon = 1e-8f;
     float step = (float)(rate / (1 - pow((double)first, (double)steps)));

@@ -1,5 +1,5 @@
-/* The cells a row sees are taken a chunk at a time: keys widened to float once for all heads that share them, scores, the softmax
- * so far scaled to the new maximum (Milakov and Gimelshein, arXiv 1805.02867), values widened, their weighted sum. */
+/* The cells a row sees are taken a chunk at a time: keys and values widened to float once for all heads that share them,
+ * scores, the softmax so far scaled to the new maximum (Milakov and Gimelshein, arXiv 1805.02867), the weighted sum. */
 #if defined(__x86_64__)
 #include <math.h>
 #include <string.h>

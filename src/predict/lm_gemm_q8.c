@@ -162,8 +162,8 @@ AVX512 void mn_lm_gemm_q8(float *c, const mn_q8 *a, const mn_q8_panel *panels, c
     for (size_t p = 0; p < blocks; p++) {
         size_t j = share(n, blocks, p), rows = share(n, blocks, p + 1) - j;
         for (size_t l = 0; l < k; l += KB)
-            stretch(&s, c + j * ldc, a + l, panels ? panels + l : NULL, b + j * ldb + l, m, rows, k - l < KB ? k - l : KB, ldc, lda,
-                    k, ldb, l > 0);
+            stretch(&s, c + j * ldc, a + l, panels ? panels + l : NULL, b + j * ldb + l, m, rows, k - l < KB ? k - l : KB, ldc,
+                    lda, k, ldb, l > 0);
     }
 }
 #endif

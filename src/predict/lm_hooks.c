@@ -1,5 +1,5 @@
-/* Which kernels of ours run here, and llama.cpp's way to them: its library is linked with --wrap, so that its matrix products and
- * its attention come here first. */
+/* Which kernels of ours run here, and llama.cpp's way to them: its library is linked with --wrap, so that its matrix products
+ * and its attention come here first. */
 #include <string.h>
 
 #include "predict/lm_attention.h"

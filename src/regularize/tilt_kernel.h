@@ -4,21 +4,17 @@
 
 enum { CHUNK = MN_TILT_CHUNK, AHEAD = 512 }; /* entries to ask the caches for in advance */
 
-/* Every pass goes through a chunk SIDE registers at a time, and one at a time through what is left. */
-#define FOR_CHUNK(step)                                                        \
-    size_t i = chunk;                                                          \
-    for (; i + 8 * SIDE <= end; i += 8 * SIDE) step(SIDE, 8);                   \
-    for (; i < end; i += 8) step(1, end - i)
+/* A step takes SIDE registers; what is left of a chunk, one at a time, of which n entries are there. */
 
 typedef struct base_sums {
     lanes sum[3], least, most, lowest; /* of p z^k, z, lp */
 } base_sums;
 
-/* n: entries of the last register, where it is one alone. */
 LANE void base_step(base_sums *s, double *p, const double *lp, const double *z, double fill, size_t n, int side)
 {
     lanes a[SIDE], b[SIDE], prob[SIDE];
-    BESIDE __builtin_prefetch(lp + AHEAD + 8 * j), __builtin_prefetch(z + AHEAD + 8 * j), __builtin_prefetch(p + AHEAD + 8 * j, 1);
+    BESIDE __builtin_prefetch(lp + AHEAD + 8 * j), __builtin_prefetch(z + AHEAD + 8 * j);
+    BESIDE __builtin_prefetch(p + AHEAD + 8 * j, 1);
     BESIDE a[j] = load_some(lp + 8 * j, n, -700), b[j] = load_some(z + 8 * j, n, fill);
     exp_of(prob, a, side);
     BESIDE store_some(p + 8 * j, prob[j], n);
@@ -40,11 +36,10 @@ LANES_TARGET static mn_tilt_base plain_base(double *p, const double *lp, const d
     tally sum[3] = {{zero, zero}, {zero, zero}, {zero, zero}};
     base_sums s = {.least = big, .most = all(-INFINITY), .lowest = big};
     for (size_t chunk = 0; chunk < V; chunk += CHUNK) {
-        size_t end = V - chunk < CHUNK ? V : chunk + CHUNK;
+        size_t end = V - chunk < CHUNK ? V : chunk + CHUNK, i = chunk;
         for (int k = 0; k < 3; k++) s.sum[k] = zero;
-#define STEP(side, n) base_step(&s, p + i, lp + i, z + i, z[0], n, side)
-        FOR_CHUNK(STEP);
-#undef STEP
+        for (; i + 8 * SIDE <= end; i += 8 * SIDE) base_step(&s, p + i, lp + i, z + i, z[0], 8, SIDE);
+        for (; i < end; i += 8) base_step(&s, p + i, lp + i, z + i, z[0], end - i, 1);
         for (int k = 0; k < 3; k++) tally_add(&sum[k], s.sum[k]);
     }
     mn_tilt_base out = {.kept = tally_total(&sum[0]), .z1 = tally_total(&sum[1]), .z2 = tally_total(&sum[2]),
@@ -134,11 +129,10 @@ LANE mn_tilt_sums weigh_over(const double *p, const double *z, double center, do
     const lanes zero = all(0);
     tally sum[6] = {{zero, zero}, {zero, zero}, {zero, zero}, {zero, zero}, {zero, zero}, {zero, zero}};
     for (size_t chunk = 0; chunk < V; chunk += CHUNK) {
-        size_t end = V - chunk < CHUNK ? V : chunk + CHUNK;
+        size_t end = V - chunk < CHUNK ? V : chunk + CHUNK, i = chunk;
         lanes here[6] = {zero, zero, zero, zero, zero, zero};
-#define STEP(side, n) weigh_step(here, p + i, z + i, center, l, wide, n, side)
-        FOR_CHUNK(STEP);
-#undef STEP
+        for (; i + 8 * SIDE <= end; i += 8 * SIDE) weigh_step(here, p + i, z + i, center, l, wide, 8, SIDE);
+        for (; i < end; i += 8) weigh_step(here, p + i, z + i, center, l, wide, end - i, 1);
         for (int k = 0; k < 6; k++) tally_add(&sum[k], here[k]);
     }
     return (mn_tilt_sums){tally_total(&sum[0]), tally_total(&sum[1]), tally_total(&sum[2]),
@@ -178,11 +172,10 @@ LANE void weigh_directly_over(double out[5], const double *p, const double *z, d
     const lanes zero = all(0);
     tally sum[5] = {{zero, zero}, {zero, zero}, {zero, zero}, {zero, zero}, {zero, zero}};
     for (size_t chunk = 0; chunk < V; chunk += CHUNK) {
-        size_t end = V - chunk < CHUNK ? V : chunk + CHUNK;
+        size_t end = V - chunk < CHUNK ? V : chunk + CHUNK, i = chunk;
         lanes here[5] = {zero, zero, zero, zero, zero};
-#define STEP(side, n) weigh_directly_step(here, p + i, z + i, center, l, rough, n, side)
-        FOR_CHUNK(STEP);
-#undef STEP
+        for (; i + 8 * SIDE <= end; i += 8 * SIDE) weigh_directly_step(here, p + i, z + i, center, l, rough, 8, SIDE);
+        for (; i < end; i += 8) weigh_directly_step(here, p + i, z + i, center, l, rough, end - i, 1);
         for (int k = 0; k < 5; k++) tally_add(&sum[k], here[k]);
     }
     for (int k = 0; k < 5; k++) out[k] = tally_total(&sum[k]);
@@ -211,7 +204,7 @@ LANES_TARGET static size_t gather(int32_t *ids, size_t cap, const double *lp, si
     return n;
 }
 
-/* n: entries of the last register, where it is one alone. ids [*next..n_ids), relative to base, are left out. */
+/* ids [*next..n_ids) are left out; lp is entry `from`. */
 LANE lanes rest_step(lanes sum, const double *lp, double offset, size_t n, const int32_t *ids, size_t n_ids, size_t *next,
                      size_t from, int side)
 {
@@ -238,11 +231,10 @@ LANES_TARGET static double rest(const double *lp, size_t from, size_t to, const 
     size_t next = 0;
     while (next < n_ids && (size_t)ids[next] < from) next++;
     for (size_t chunk = from; chunk < to; chunk += CHUNK) {
-        size_t end = to - chunk < CHUNK ? to : chunk + CHUNK;
+        size_t end = to - chunk < CHUNK ? to : chunk + CHUNK, i = chunk;
         lanes here = all(0);
-#define STEP(side, n) here = rest_step(here, lp + i, offset, n, ids, n_ids, &next, i, side)
-        FOR_CHUNK(STEP);
-#undef STEP
+        for (; i + 8 * SIDE <= end; i += 8 * SIDE) here = rest_step(here, lp + i, offset, 8, ids, n_ids, &next, i, SIDE);
+        for (; i < end; i += 8) here = rest_step(here, lp + i, offset, end - i, ids, n_ids, &next, i, 1);
         tally_add(&sum, here);
     }
     return tally_total(&sum);
@@ -271,10 +263,9 @@ LANE lanes policy_step(lanes minus_top, double *pi, const double *lp, size_t n, 
 LANES_TARGET static double policy(double *pi, const double *lp, size_t V)
 {
     lanes minus_top = all(INFINITY);
-    size_t chunk = 0, end = V;
-#define STEP(side, n) minus_top = policy_step(minus_top, pi + i, lp + i, n, side)
-    FOR_CHUNK(STEP);
-#undef STEP
+    size_t i = 0, end = V;
+    for (; i + 8 * SIDE <= end; i += 8 * SIDE) minus_top = policy_step(minus_top, pi + i, lp + i, 8, SIDE);
+    for (; i < end; i += 8) minus_top = policy_step(minus_top, pi + i, lp + i, end - i, 1);
     return -lanes_least(minus_top);
 }
 
