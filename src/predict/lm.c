@@ -7,6 +7,7 @@
  *   - every decode has at least two rows and two outputs (a single row takes a matrix-vector kernel);
  *   - no sequence is alone in a decode once its cache is past 256 positions.
  * (Beyond that, files in K-quants, taken as they are, have another kernel from 8 rows on: their bits do depend on the company.)
+ * (Our own products and attention, lm_hooks.c, would not need this; llama.cpp's run where they do not.)
  * So a decode here is a run of neighbouring sequences with one symbol each; where sequences between them (or beside a single
  * one) have nothing to compute, they are given a row that is taken back afterwards. */
 #include <math.h>
