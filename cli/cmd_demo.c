@@ -122,10 +122,10 @@ static void audit_found(void *arg, const char *line)
 
 static mn_status run(const char *dir, size_t threads, const char *page, mn_summary *summary, mn_audit *audit, mn_err *err)
 {
-    static const char *const sets[] = {"steps=30",
+    static const char *const sets[] = {"steps=50",
                                        "episodes=64",
                                        "base_episodes=256",
-                                       "log_every=30",
+                                       "log_every=50",
                                        "world.tokens=48",
                                        "regularizer.budget_nats=10",
                                        "world.prompt=" PROMPT};

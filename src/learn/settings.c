@@ -73,7 +73,7 @@ const mn_key mn_settings_keys[] = {
     {"ppo.minibatch", MN_KEY_INT, AT(ppo.minibatch), "1024", 1, 1e6, NULL, "samples of one Adam step"},
     {"ppo.learning_rate", MN_KEY_NUM, AT(ppo.learning_rate), "0.002", 0, 10, NULL, "of Adam"},
     {"ppo.clip", MN_KEY_NUM, AT(ppo.clip), "0.2", 1e-6, 10, NULL, "how far a step may move: the probability ratio, and the logit of the share of what remains to spend"},
-    {"ppo.lambda", MN_KEY_NUM, AT(ppo.lambda), "0.8", 0, 1, NULL, "of the generalised advantage estimate; there is no discount"},
+    {"ppo.lambda", MN_KEY_NUM, AT(ppo.lambda), "0.95", 0, 1, NULL, "of the generalised advantage estimate; there is no discount"},
     {"ppo.value_coefficient", MN_KEY_NUM, AT(ppo.value_coefficient), "0.5", 0, 1e6, NULL, "weight of the critic's loss"},
     {"ppo.max_grad_norm", MN_KEY_NUM, AT(ppo.max_grad_norm), "0.5", 0, INFINITY, NULL, "gradients are scaled down to this norm"},
 };
