@@ -158,12 +158,12 @@ LANE void weigh_directly_step(lanes sum[5], const double *p, const double *z, do
         BESIDE w[j] = mul(prob[j], w[j]);
     }
     BESIDE {
-        lanes wx = mul(w[j], x[j]), wx2 = mul(wx, x[j]);
+        lanes x2 = mul(x[j], x[j]), wx2 = mul(w[j], x2);
         sum[0] = add(sum[0], w[j]);
-        sum[1] = add(sum[1], wx);
+        sum[1] = fmadd(w[j], x[j], sum[1]);
         sum[2] = add(sum[2], wx2);
         sum[3] = fmadd(wx2, x[j], sum[3]);
-        if (!rough) sum[4] = fmadd(wx2, mul(x[j], x[j]), sum[4]);
+        if (!rough) sum[4] = fmadd(wx2, x2, sum[4]);
     }
 }
 
