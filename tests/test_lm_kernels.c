@@ -109,16 +109,19 @@ static void set_block(mn_q8 *block, mn_rng *rng)
     for (int i = 0; i < 32; i++) block->q[i] = (int8_t)((int)mn_rng_below(rng, 255) - 127);
 }
 
-static float half(uint16_t d)
+/* Of a half float. */
+static double value_of(uint16_t h)
 {
-    return ldexpf((float)(1024 + (d & 1023)), (d >> 10) - 25);
+    int exponent = h >> 10 & 31, fraction = h & 1023;
+    double x = exponent ? ldexp(1024 + fraction, exponent - 25) : ldexp(fraction, -24);
+    return h >> 15 ? -x : x;
 }
 
 static float next_sum(const mn_q8 *a, const mn_q8 *b, float sum)
 {
     int32_t dot = 0;
     for (int i = 0; i < 32; i++) dot += a->q[i] * b->q[i];
-    return fmaf((float)dot, half(a->d) * half(b->d), sum);
+    return fmaf((float)dot, (float)value_of(a->d) * (float)value_of(b->d), sum);
 }
 
 static void check_q8(size_t m, size_t n, size_t k, bool laid_out)
@@ -171,17 +174,10 @@ static void products_of_q8_are_the_chain(void **state)
 
 /* ---- attention ---- */
 
-/* A half float in [-2, 2], and its value. */
+/* A half float between -2 and 2. */
 static uint16_t any_half(mn_rng *rng)
 {
     return (uint16_t)(mn_rng_below(rng, 0x4000) | mn_rng_below(rng, 2) << 15);
-}
-
-static double value_of(uint16_t h)
-{
-    int exponent = h >> 10 & 31, fraction = h & 1023;
-    double x = exponent ? ldexp(1024 + fraction, exponent - 25) : ldexp(fraction, -24);
-    return h >> 15 ? -x : x;
 }
 
 /* One head in double, by the definition. */

@@ -263,9 +263,9 @@ LANE lanes policy_step(lanes minus_top, double *pi, const double *lp, size_t n, 
 LANES_TARGET static double policy(double *pi, const double *lp, size_t V)
 {
     lanes minus_top = all(INFINITY);
-    size_t i = 0, end = V;
-    for (; i + 8 * SIDE <= end; i += 8 * SIDE) minus_top = policy_step(minus_top, pi + i, lp + i, 8, SIDE);
-    for (; i < end; i += 8) minus_top = policy_step(minus_top, pi + i, lp + i, end - i, 1);
+    size_t i = 0;
+    for (; i + 8 * SIDE <= V; i += 8 * SIDE) minus_top = policy_step(minus_top, pi + i, lp + i, 8, SIDE);
+    for (; i < V; i += 8) minus_top = policy_step(minus_top, pi + i, lp + i, V - i, 1);
     return -lanes_least(minus_top);
 }
 
